@@ -15,6 +15,7 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 
+#include "base/str.h"
 #include "os/os_file.h"
 #include "sandbox/sbx_seccomp.h"
 
@@ -211,7 +212,7 @@ static void reaches_every_call_of_a_profile_too_big_for_short_jumps(void **state
             continue;
         }
         if (number % 2 == 0) {
-            strncpy(names[count], name, sizeof(names[count]) - 1);
+            assert_true(st_strcopy(names[count], sizeof(names[count]), name));
             pointers[count] = names[count];
             for (unsigned a = 0; a < 2; a++) {
                 args[count][a] = (struct sbx_seccomp_arg){a, SBX_OP_EQ, (uint64_t)number, 0};
