@@ -117,8 +117,8 @@ static int remove_entry(int dir, const char *name, unsigned char type, dev_t dev
 static int remove_below(int fd, dev_t device, int depth)
 {
     st_auto(os_dir) struct os_dir *entries = NULL;
-    const char *name;
-    unsigned char type;
+    const char *name = NULL;
+    unsigned char type = 0;
     int r = os_dir_from_fd(fd, &entries);
     if (r < 0) {
         return r;
