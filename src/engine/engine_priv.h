@@ -1,0 +1,148 @@
+/*
+ * What the engine's files share. Folders:
+ *
+ *     <data>/instances/ID/   home of a kept instance: config, exit, log, rootfs/{upper,work}
+ *     <run>/instances/ID/    run folder of a running one: state, alive, monitor, config.json,
+ * control ... and the home too of one that is removed when it ends (--rm) <run>/names/NAME link to
+ * the ID that has the name; made again from the configs after a boot <data>/volumes/NAME/   _data
+ * and volume (its JSON)
+ *
+ * Locks, in this order: an instance's home (flock of the folder), then its "alive" file, which its
+ * monitor holds for as long as it lives. A folder named ".new-ID" is being made by whoever has it
+ * locked, one named ".del-ID" is being removed.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "engine/engine.h"
+#include "image/image.h"
+#include "net/net.h"
+#include "os/os_file.h"
+
+#define ENGINE_NEW_PREFIX ".new-"
+#define ENGINE_DEL_PREFIX ".del-"
+
+struct engine {
+    char *data;
+    char *run;
+    char *programs;
+    int data_fd;
+    int run_fd;
+    int homes_fd;   /* <data>/instances */
+    int folders_fd; /* <run>/instances */
+    int names_fd;   /* <run>/names */
+    char *net_folder;
+    struct net_config net;
+    struct image_store *images; /* opened when it is needed */
+};
+
+struct engine_instance {
+    struct engine *engine;
+    struct engine_config *config;
+    bool in_run; /* its home is its run folder */
+    bool locked;
+    bool removed; /* nothing of it is left */
+    int home_fd;
+};
+
+/* ---- engine_store.c ---- */
+
+bool engine_is_id(const char *text);
+bool engine_is_name(const char *text);
+int engine_images(struct engine *engine, struct image_store **ret_store, struct st_err *err);
+/* "PATH/to/name" made of its parts; NULL when out of memory. */
+char *engine_path(const char *first, const char *second, const char *third);
+/* Path of a program of ours. */
+char *engine_program(const struct engine *engine, const char *name);
+/* Makes the home of a new instance (a locked ".new-" folder), with its config in it and its name
+ * taken; publishing gives it its name. */
+int engine_home_make(struct engine *engine, const struct engine_config *config,
+                     struct engine_instance **ret_instance, struct st_err *err);
+int engine_home_publish(struct engine_instance *instance, struct st_err *err);
+/* Gives up one that was not published. */
+void engine_home_abandon(struct engine_instance *instance);
+int engine_home_open(struct engine *engine, const char *id, struct engine_instance **ret_instance,
+                     struct st_err *err);
+int engine_home_lock(struct engine_instance *instance, bool wait, struct st_err *err);
+void engine_home_unlock(struct engine_instance *instance);
+char *engine_home_path(const struct engine_instance *instance);
+int engine_config_save(const struct engine_instance *instance, struct st_err *err);
+/* Calls visit for each id of homes; a negative result ends the walk. */
+typedef int engine_visit_fn(void *data, const char *id);
+int engine_home_each(struct engine *engine, engine_visit_fn *visit, void *data);
+
+/* ---- engine_name.c ---- */
+
+int engine_name_claim(struct engine *engine, const char *name, const char *id, struct st_err *err);
+void engine_name_release(struct engine *engine, const char *name, const char *id);
+/* A free name of two words, claimed. */
+int engine_name_make(struct engine *engine, const char *id, char *ret_name, size_t size,
+                     struct st_err *err);
+/* Claims the names of all kept instances, once after a boot. */
+int engine_name_rebuild(struct engine *engine, struct st_err *err);
+
+/* ---- engine_state.c ---- */
+
+/* The lock file of a running instance: 1 a monitor holds it, 0 none does, -ST_ENOENT. */
+int engine_alive(const struct engine *engine, const char *id);
+int engine_state_read(struct engine_instance *instance, struct engine_state *ret_state,
+                      struct st_err *err);
+/* Parses the text of "state" or "exit"; fields that it does not have keep their value. */
+int engine_state_parse(const char *text, size_t length, struct engine_state *state,
+                       uint64_t *ret_pid_start, struct st_err *err);
+/* Writes the "exit" of an instance whose monitor could not. */
+int engine_exit_write(const struct engine_instance *instance, const struct engine_state *state);
+
+/* ---- engine_clean.c ---- */
+
+/* Cleans up after a locked instance that has no living monitor: container, network, run folder; the
+ * whole instance if it is removed with its end. */
+int engine_clean(struct engine_instance *instance, struct st_err *err);
+/* Removes a locked instance that is not running. */
+int engine_erase(struct engine_instance *instance, bool volumes, struct st_err *err);
+
+/* ---- engine_control.c ---- */
+
+struct mon_record;
+int engine_control_connect(const struct engine_instance *instance, struct st_err *err);
+/* One record; the payload goes into bytes (MON_PAYLOAD_MAX). -ST_ECONNRESET when the other end is
+ * gone. */
+int engine_control_receive(int fd, struct mon_record *ret_head, void *bytes);
+int engine_control_send(int fd, int type, int flags, int a, int b, const void *payload,
+                        size_t length);
+/* Connects, says hello and asks for a signal; -ST_ESRCH when it does not run. */
+int engine_control_signal(const struct engine_instance *instance, int number, bool stop,
+                          struct st_err *err);
+
+struct engine_stream {
+    struct engine_instance *instance;
+    int fd;
+    bool owner;
+    bool ended;    /* MON_EXIT came */
+    bool clean_up; /* and said that the cleaning is ours */
+    int exit_code;
+};
+
+/* ---- engine_volume.c ---- */
+
+int engine_volume_path(const struct engine *engine, const char *name, char **ret_path);
+
+/* ---- engine_rootfs.c ---- */
+
+/* Looks a user up in the instance's files. */
+struct engine_identity {
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t *groups; /* supplementary; freed by the caller */
+    size_t groups_count;
+    char *home;
+};
+int engine_identity_find(int root, const char *user, const char *const *groups, size_t groups_count,
+                         struct engine_identity *ret_identity, struct st_err *err);
+void engine_identity_done(struct engine_identity *identity);
+
+/* Appends the entries of the "monitor" file about the root folder. */
+int engine_rootfs_entries(struct engine_instance *instance, struct st_buf *to, struct st_err *err);
+/* Copies what the image has at `target` into an empty volume. */
+int engine_rootfs_fill(int root, const char *target, const char *volume, struct st_err *err);

@@ -1,0 +1,245 @@
+/*
+ * The instance's process: started through strata-oci, ended, and what is left of it collected.
+ * Everything is done in the run folder, which is the current one and also strata-oci's bundle.
+ */
+#include <errno.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/print.h"
+#include "base/str.h"
+#include "engine/monitor/mon_priv.h"
+#include "os/os_file.h"
+#include "os/os_process.h"
+#include "os/os_socket.h"
+#include "os/os_terminal.h"
+#include "os/os_time.h"
+
+enum { EXIT_FAILED = 125, NUMBER_MAX = 24 };
+
+/* The pipes of an instance without a terminal: ends for it, and ours in *m. */
+struct pipes {
+    int in;
+    int out;
+    int err;
+};
+
+static void pipes_close(struct pipes *p)
+{
+    os_close(&p->in);
+    os_close(&p->out);
+    os_close(&p->err);
+}
+
+static int pipe_to(int *ours, int *theirs, bool ours_reads)
+{
+    int fds[2];
+    int r = os_pipe(fds, 0);
+
+    if (r < 0) {
+        return r;
+    }
+    *ours = fds[ours_reads ? 0 : 1];
+    *theirs = fds[ours_reads ? 1 : 0];
+    return os_set_nonblocking(*ours, true);
+}
+
+static int pipes_make(struct monitor *m, struct pipes *p)
+{
+    int r = 0;
+
+    if (m->config.open_stdin) {
+        r = pipe_to(&m->in_fd, &p->in, false);
+    }
+    r = r < 0 ? r : pipe_to(&m->out_fd, &p->out, true);
+    return r < 0 ? r : pipe_to(&m->err_fd, &p->err, true);
+}
+
+void mon_run_close(struct monitor *m)
+{
+    if (m->in_fd == m->out_fd) {
+        m->in_fd = -1;
+    }
+    os_close(&m->in_fd);
+    os_close(&m->out_fd);
+    os_close(&m->err_fd);
+    os_close(&m->pidfd);
+    m->input_left = 0;
+    m->input_ends = false;
+}
+
+/* Waits for one child; its exit code as a shell has it. */
+static int wait_for(pid_t pid)
+{
+    siginfo_t info;
+    int r = os_waitid(P_PID, (unsigned)pid, &info, WEXITED);
+
+    return r < 0 ? r : os_exit_code(&info);
+}
+
+int mon_run_program(const char *const *argv)
+{
+    struct os_spawn spawn = {
+        .path = argv[0], .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+    pid_t pid = os_spawn(&spawn, NULL);
+
+    return pid < 0 ? (int)pid : wait_for(pid);
+}
+
+static int run_oci(struct monitor *m, const struct pipes *p)
+{
+    const char *argv[20];
+    size_t n = 0;
+    const int keep[] = {MON_NETNS_FD};
+
+    argv[n++] = m->config.oci;
+    argv[n++] = "--root";
+    argv[n++] = m->config.oci_root;
+    argv[n++] = "--log";
+    argv[n++] = "oci.log";
+    argv[n++] = "--log-format";
+    argv[n++] = "json";
+    argv[n++] = "run";
+    argv[n++] = "--detach";
+    argv[n++] = "--bundle";
+    argv[n++] = ".";
+    argv[n++] = "--pid-file";
+    argv[n++] = "pid";
+    if (m->config.tty) {
+        argv[n++] = "--console-socket";
+        argv[n++] = "console";
+    }
+    argv[n++] = m->config.id;
+    argv[n] = NULL;
+    struct os_spawn spawn = {.path = m->config.oci,
+                             .argv = argv,
+                             .stdin_fd = p->in,
+                             .stdout_fd = p->out,
+                             .stderr_fd = p->err,
+                             .keep_fds = keep,
+                             .keep_count = m->netns >= 0};
+    pid_t pid = os_spawn(&spawn, NULL);
+    int code = pid < 0 ? -1 : wait_for(pid);
+
+    return code == 0 ? 0 : code == 126 || code == 127 ? -code : -EXIT_FAILED;
+}
+
+/* Takes the terminal's master, which strata-oci has sent before it ended. */
+static int take_console(struct monitor *m, int listener)
+{
+    char byte[64];
+    size_t count = 0;
+    st_auto(fd) int fd = os_accept(listener, 0);
+
+    if (fd < 0) {
+        return fd;
+    }
+    ssize_t n = os_recv_fds(fd, byte, sizeof(byte), &m->out_fd, 1, &count, MSG_DONTWAIT);
+    if (n < 0 || count != 1) {
+        return n < 0 ? (int)n : -ST_EIO;
+    }
+    m->in_fd = m->out_fd;
+    if (m->rows > 0 && m->columns > 0) {
+        struct winsize size = {.ws_row = (unsigned short)m->rows,
+                               .ws_col = (unsigned short)m->columns};
+        (void)os_window_size_set(m->out_fd, &size);
+    }
+    return os_set_nonblocking(m->out_fd, true);
+}
+
+/* The process that strata-oci made: our child, still unwaited for, so its number is its own. */
+static int adopt(struct monitor *m)
+{
+    char text[NUMBER_MAX];
+    uint64_t pid = 0;
+    int r = os_read_text(m->here, "pid", text, sizeof(text));
+
+    r = r < 0 ? r : st_parse_u64(text, 10, INT32_MAX, &pid);
+    if (r < 0) {
+        return r;
+    }
+    m->pid = (pid_t)pid;
+    m->pidfd = os_pidfd_open(m->pid, 0);
+    if (m->pidfd < 0) {
+        return m->pidfd;
+    }
+    return os_process_start_time(m->pid, &m->start_ticks);
+}
+
+static void delete_container(const struct monitor *m)
+{
+    const char *const argv[] = {m->config.oci, "--root", m->config.oci_root, "delete", "--force",
+                                m->config.id,  NULL};
+
+    (void)mon_run_program(argv);
+}
+
+int mon_run_start(struct monitor *m)
+{
+    struct pipes p = {-1, -1, -1};
+    st_auto(fd) int console = -1;
+    int r;
+
+    (void)os_unlinkat(m->here, "oci.log", 0);
+    if (m->config.tty) {
+        (void)os_unlinkat(m->here, "console", 0);
+        console = os_unix_listen("console", SOCK_STREAM, 1, 0600);
+        r = console < 0 ? console : os_set_nonblocking(console, true);
+    } else {
+        r = pipes_make(m, &p);
+    }
+    m->started_ns = (int64_t)os_realtime_ns();
+    m->started_mono_ns = os_monotonic_ns();
+    int code = r < 0 ? -EXIT_FAILED : run_oci(m, &p);
+    pipes_close(&p);
+    if (code == 0) {
+        r = m->config.tty ? take_console(m, console) : 0;
+        r = r < 0 ? r : adopt(m);
+        code = r < 0 ? -EXIT_FAILED : 0;
+        if (r < 0) {
+            delete_container(m);
+        }
+    }
+    if (console >= 0) {
+        (void)os_unlinkat(m->here, "console", 0);
+    }
+    if (code < 0) {
+        mon_run_close(m);
+        return code;
+    }
+    m->phase = MON_PHASE_RUNNING;
+    mon_files_state(m);
+    return 0;
+}
+
+/* Did the kernel kill for memory in the instance's cgroup? */
+static bool oom_happened(const struct mon_config *config)
+{
+    char path[256];
+    char text[512];
+
+    for (int i = 0; i < 2; i++) {
+        st_snprintf(path, sizeof(path),
+                    i == 0 ? "/sys/fs/cgroup/memory/strata/%s/memory.oom_control"
+                           : "/sys/fs/cgroup/strata/%s/memory.events",
+                    config->id);
+        int n = os_read_text(AT_FDCWD, path, text, sizeof(text));
+        const char *found = n < 0 ? NULL : __builtin_strstr(text, "oom_kill ");
+        if (found != NULL && found[9] != '0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+void mon_run_ended(struct monitor *m)
+{
+    siginfo_t info;
+
+    int r = os_waitid(P_PID, (unsigned)m->pid, &info, WEXITED);
+    m->exit_code = r < 0 ? EXIT_FAILED : os_exit_code(&info);
+    m->finished_ns = (int64_t)os_realtime_ns();
+    m->oom_killed = m->config.watch_oom && oom_happened(&m->config);
+    m->pid = 0;
+    delete_container(m);
+}
