@@ -237,6 +237,16 @@ int os_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags)
     return OS_CALL(fchownat(dir, path, uid, gid, flags));
 }
 
+int os_fchown(int fd, uid_t uid, gid_t gid)
+{
+    return OS_CALL(fchown(fd, uid, gid));
+}
+
+int os_futimens(int fd, const struct timespec times[2])
+{
+    return OS_CALL(futimens(fd, times));
+}
+
 int os_utimensat(int dir, const char *path, const struct timespec times[2], int flags)
 {
     return OS_CALL(utimensat(dir, path, times, flags));

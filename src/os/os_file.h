@@ -81,6 +81,8 @@ int os_renameat2(int from_dir, const char *from, int to_dir, const char *to, uns
 int os_fchmod(int fd, mode_t mode);
 int os_fchmodat(int dir, const char *path, mode_t mode);
 int os_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags);
+int os_fchown(int fd, uid_t uid, gid_t gid);
+int os_futimens(int fd, const struct timespec times[2]);
 int os_utimensat(int dir, const char *path, const struct timespec times[2], int flags);
 int os_chdir(const char *path);
 int os_fchdir(int fd);

@@ -1,0 +1,117 @@
+/* Threads: see os_thread.h. */
+#include "os/os_thread.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "os/os_priv.h"
+
+static int start_blocked(struct os_thread *thread, void *(*run)(void *argument), void *argument)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    errno = pthread_create(&thread->handle, NULL, run, argument);
+    int r = errno != 0 ? -1 : 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
+
+int os_thread_start(struct os_thread *thread, void *(*run)(void *argument), void *argument)
+{
+    int r = OS_CALL(start_blocked(thread, run, argument));
+    thread->running = r == 0;
+    return r;
+}
+
+void os_thread_join(struct os_thread *thread)
+{
+    if (thread->running) {
+        pthread_join(thread->handle, NULL);
+        thread->running = false;
+    }
+}
+
+int os_ring_init(struct os_ring *ring, size_t buffer_size)
+{
+    *ring = (struct os_ring){.buffer_size = buffer_size};
+    ring->memory = malloc(buffer_size * OS_RING_BUFFERS);
+    if (ring->memory == NULL) {
+        return -ST_ENOMEM;
+    }
+    pthread_mutex_init(&ring->lock, NULL);
+    pthread_cond_init(&ring->changed, NULL);
+    return 0;
+}
+
+void os_ring_done(struct os_ring *ring)
+{
+    if (ring->memory != NULL) {
+        pthread_mutex_destroy(&ring->lock);
+        pthread_cond_destroy(&ring->changed);
+        free(ring->memory);
+        ring->memory = NULL;
+    }
+}
+
+unsigned char *os_ring_empty(struct os_ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    while (!ring->stopped && ring->filled - ring->emptied == OS_RING_BUFFERS) {
+        pthread_cond_wait(&ring->changed, &ring->lock);
+    }
+    unsigned char *buffer =
+        ring->stopped ? NULL : ring->memory + (ring->filled % OS_RING_BUFFERS) * ring->buffer_size;
+    pthread_mutex_unlock(&ring->lock);
+    return buffer;
+}
+
+void os_ring_fill(struct os_ring *ring, size_t used)
+{
+    pthread_mutex_lock(&ring->lock);
+    ring->used[ring->filled % OS_RING_BUFFERS] = used;
+    ring->filled++;
+    pthread_cond_signal(&ring->changed);
+    pthread_mutex_unlock(&ring->lock);
+}
+
+void os_ring_end(struct os_ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    ring->ended = true;
+    pthread_cond_signal(&ring->changed);
+    pthread_mutex_unlock(&ring->lock);
+}
+
+const unsigned char *os_ring_full(struct os_ring *ring, size_t *ret_used)
+{
+    const unsigned char *buffer = NULL;
+    pthread_mutex_lock(&ring->lock);
+    while (ring->filled == ring->emptied && !ring->ended) {
+        pthread_cond_wait(&ring->changed, &ring->lock);
+    }
+    if (ring->filled != ring->emptied) {
+        unsigned slot = ring->emptied % OS_RING_BUFFERS;
+        buffer = ring->memory + slot * ring->buffer_size;
+        *ret_used = ring->used[slot];
+    }
+    pthread_mutex_unlock(&ring->lock);
+    return buffer;
+}
+
+void os_ring_release(struct os_ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    ring->emptied++;
+    pthread_cond_signal(&ring->changed);
+    pthread_mutex_unlock(&ring->lock);
+}
+
+void os_ring_stop(struct os_ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    ring->stopped = true;
+    pthread_cond_signal(&ring->changed);
+    pthread_mutex_unlock(&ring->lock);
+}

@@ -1,0 +1,54 @@
+/* Threads of this process, and a hand-over of buffers between two of them. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct os_thread {
+    pthread_t handle;
+    bool running;
+};
+
+/* Runs run(argument) in a thread of its own, with all signals blocked. `thread` is the caller's and
+ * stays where it is until os_thread_join. */
+int os_thread_start(struct os_thread *thread, void *(*run)(void *argument), void *argument);
+
+/* Waits for the thread's end; nothing if it was never started. */
+void os_thread_join(struct os_thread *thread);
+
+/*
+ * A ring of buffers between one thread that fills and one that uses them. Either side may end it:
+ * the filler with os_ring_end (what was filled is still used), the user with os_ring_stop (the
+ * filler's next turn fails).
+ */
+enum { OS_RING_BUFFERS = 4 };
+
+struct os_ring {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned char *memory;
+    size_t buffer_size;
+    size_t used[OS_RING_BUFFERS]; /* [lock] bytes in the buffer */
+    unsigned filled;              /* [lock] buffers ever filled */
+    unsigned emptied;             /* [lock] buffers ever given back */
+    bool ended;                   /* [lock] */
+    bool stopped;                 /* [lock] */
+};
+
+int os_ring_init(struct os_ring *ring, size_t buffer_size);
+void os_ring_done(struct os_ring *ring);
+
+/* The filler: an empty buffer of buffer_size bytes, NULL when the user has stopped. */
+unsigned char *os_ring_empty(struct os_ring *ring);
+/* Hands the buffer of os_ring_empty over with `used` bytes in it. */
+void os_ring_fill(struct os_ring *ring, size_t used);
+void os_ring_end(struct os_ring *ring);
+
+/* The user: the oldest filled buffer, NULL when there is none and the filler has ended. */
+const unsigned char *os_ring_full(struct os_ring *ring, size_t *ret_used);
+/* Gives the buffer of os_ring_full back. */
+void os_ring_release(struct os_ring *ring);
+void os_ring_stop(struct os_ring *ring);
