@@ -30,8 +30,7 @@ enum { MAX_ROUNDS = 5 }; /* when others change the ruleset at the same time */
 static int send_ports(struct net_session *session, const struct net_lease *lease, bool add,
                       uint32_t generation, struct st_err *err)
 {
-    st_auto(net_nl) struct net_nl nl;
-    net_nl_init(&nl);
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     net_nft_batch_begin(&nl, generation);
     net_nft_put_ports(&nl, lease, add);
     net_nft_batch_end(&nl);

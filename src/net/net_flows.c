@@ -104,14 +104,12 @@ static bool has_udp(const struct net_lease *lease)
 int net_flows_remove(int nft, const struct net_lease *lease, struct st_err *err)
 {
     const struct nfgenmsg all = {.nfgen_family = AF_INET, .version = NFNETLINK_V0};
-    st_auto(net_nl) struct net_nl query;
-    st_auto(net_nl) struct net_nl deletes;
+    st_auto(net_nl) struct net_nl query = NET_NL_EMPTY;
+    st_auto(net_nl) struct net_nl deletes = NET_NL_EMPTY;
     struct search search = {.lease = lease, .deletes = &deletes};
     if (!has_udp(lease)) {
         return 0;
     }
-    net_nl_init(&query);
-    net_nl_init(&deletes);
     net_nl_begin(&query, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, &all,
                  sizeof(all));
     net_nl_end(&query);

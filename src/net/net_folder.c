@@ -61,13 +61,14 @@ int net_folder_save(const struct net_folder *folder, struct st_err *err)
 {
     const struct net_state *s = &folder->state;
     char text[STATE_SIZE];
-    memset(text, '\n', sizeof(text));
+    memset(text, ' ', sizeof(text));
     size_t length =
         st_snprintf(text, sizeof(text), "%s%llu %llu %u %u %u %u %u %u %u", first_word,
                     (unsigned long long)s->ns_device, (unsigned long long)s->ns_inode,
                     (unsigned)s->bridge_index, ntohl(s->address.s_addr), s->prefix, s->generation,
                     s->next, (unsigned)s->host_rules, (unsigned)s->legacy);
-    text[ST_MIN(length, sizeof(text) - 1)] = '\n';
+    text[ST_MIN(length, sizeof(text) - 1)] = ' ';
+    text[sizeof(text) - 1] = '\n';
     ssize_t r = os_pwrite(folder->lock, text, sizeof(text), 0);
     return r < 0 ? st_fail_os(err, (int)r, "writing the network's state") : 0;
 }

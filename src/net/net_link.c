@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/print.h"
 #include "base/str.h"
@@ -20,7 +21,7 @@
 #include "os/os_file.h"
 #include "os/os_terminal.h"
 
-enum { LOOPBACK_INDEX = 1 };
+enum { LOOPBACK_INDEX = 1, HAIRPIN_ON = 1 };
 
 struct in_addr net_mask(uint8_t prefix)
 {
@@ -96,7 +97,7 @@ int net_link_pick_subnet(int rtnl, struct in_addr *ret_network, uint8_t *ret_pre
 {
     struct pools pools = {.count = 0};
     const struct rtmsg all = {.rtm_family = AF_INET};
-    st_auto(net_nl) struct net_nl nl;
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     /* 172.17.0.0/16 is docker's by default, also where docker is not running at the moment. */
     for (uint32_t i = 18; i <= 31; i++) {
         add_pool(&pools, 172U << 24 | i << 16, 16);
@@ -104,7 +105,6 @@ int net_link_pick_subnet(int rtnl, struct in_addr *ret_network, uint8_t *ret_pre
     for (uint32_t i = 0; i < 16; i++) {
         add_pool(&pools, 192U << 24 | 168U << 16 | i << 12, 20);
     }
-    net_nl_init(&nl);
     net_nl_begin(&nl, RTM_GETROUTE, NLM_F_DUMP, &all, sizeof(all));
     net_nl_end(&nl);
     int r = net_nl_query(rtnl, &nl, strike_out, &pools, "reading the routes", err);
@@ -166,11 +166,10 @@ int net_link_find_bridge(int rtnl, const char *name, struct net_bridge *ret_brid
 {
     struct net_bridge bridge = {.index = 0};
     const struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
-    st_auto(net_nl) struct net_nl nl;
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     if (!st_strcopy(bridge.name, sizeof(bridge.name), name)) {
         return st_fail(err, ST_ENAMETOOLONG, "bridge %s: the name is too long", name);
     }
-    net_nl_init(&nl);
     net_nl_begin(&nl, RTM_GETLINK, 0, &any, sizeof(any));
     net_nl_put_text(&nl, IFLA_IFNAME, name);
     net_nl_end(&nl);
@@ -249,9 +248,8 @@ int net_link_make_bridge(int rtnl, struct net_bridge *bridge, struct st_err *err
 {
     const struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
     uint8_t mac[6];
-    st_auto(net_nl) struct net_nl nl;
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     net_link_mac(bridge->address, mac);
-    net_nl_init(&nl);
     if (bridge->index == 0) {
         net_nl_begin(&nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &any, sizeof(any));
         net_nl_put_text(&nl, IFLA_IFNAME, bridge->name);
@@ -286,28 +284,66 @@ static void put_end(struct net_nl *nl, const char *name)
     net_nl_put_u32(nl, IFLA_NUM_RX_QUEUES, 1);
 }
 
+static void put_pair(struct net_nl *nl, const struct net_bridge *bridge,
+                     const struct net_lease *lease, int netns)
+{
+    const struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
+    net_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &any, sizeof(any));
+    put_end(nl, lease->link);
+    net_nl_put_u32(nl, IFLA_MASTER, (uint32_t)bridge->index);
+    size_t info = net_nl_nest(nl, IFLA_LINKINFO);
+    net_nl_put_text(nl, IFLA_INFO_KIND, "veth");
+    size_t data = net_nl_nest(nl, IFLA_INFO_DATA);
+    size_t peer = net_nl_nest(nl, VETH_INFO_PEER);
+    st_buf_append(&nl->bytes, &any, sizeof(any));
+    put_end(nl, "eth0");
+    net_nl_put(nl, IFLA_ADDRESS, lease->mac, sizeof(lease->mac));
+    net_nl_put_u32(nl, IFLA_NET_NS_FD, (uint32_t)netns);
+    net_nl_nest_end(nl, peer);
+    net_nl_nest_end(nl, data);
+    net_nl_nest_end(nl, info);
+    net_nl_end(nl);
+}
+
+/* The host's end needs no address: without one it has nobody to talk to in IPv6. */
+static void put_no_ipv6(struct net_nl *nl, const char *link)
+{
+    const struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
+    net_nl_begin(nl, RTM_SETLINK, 0, &any, sizeof(any));
+    net_nl_put_text(nl, IFLA_IFNAME, link);
+    size_t families = net_nl_nest(nl, IFLA_AF_SPEC);
+    size_t inet6 = net_nl_nest(nl, AF_INET6);
+    net_nl_put_u8(nl, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    net_nl_nest_end(nl, inet6);
+    net_nl_nest_end(nl, families);
+    net_nl_end(nl);
+}
+
+/* The host's end up; and back out of the same port, since an instance that uses its own published
+ * port comes that way where br_netfilter translates within the bridge. */
+static void put_port_up(struct net_nl *nl, const char *link)
+{
+    const struct ifinfomsg up = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    net_nl_begin(nl, RTM_NEWLINK, 0, &up, sizeof(up));
+    net_nl_put_text(nl, IFLA_IFNAME, link);
+    size_t info = net_nl_nest(nl, IFLA_LINKINFO);
+    net_nl_put_text(nl, IFLA_INFO_SLAVE_KIND, "bridge");
+    size_t data = net_nl_nest(nl, IFLA_INFO_SLAVE_DATA);
+    net_nl_put_u8(nl, IFLA_BRPORT_MODE, HAIRPIN_ON);
+    net_nl_nest_end(nl, data);
+    net_nl_nest_end(nl, info);
+    net_nl_end(nl);
+}
+
 static int make_pair(int rtnl, const struct net_bridge *bridge, const struct net_lease *lease,
                      int netns, struct st_err *err)
 {
-    const struct ifinfomsg up = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-    const struct ifinfomsg down = {.ifi_family = AF_UNSPEC};
-    st_auto(net_nl) struct net_nl nl;
-    net_nl_init(&nl);
-    net_nl_begin(&nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &up, sizeof(up));
-    put_end(&nl, lease->link);
-    net_nl_put_u32(&nl, IFLA_MASTER, (uint32_t)bridge->index);
-    size_t info = net_nl_nest(&nl, IFLA_LINKINFO);
-    net_nl_put_text(&nl, IFLA_INFO_KIND, "veth");
-    size_t data = net_nl_nest(&nl, IFLA_INFO_DATA);
-    size_t peer = net_nl_nest(&nl, VETH_INFO_PEER);
-    st_buf_append(&nl.bytes, &down, sizeof(down));
-    put_end(&nl, "eth0");
-    net_nl_put(&nl, IFLA_ADDRESS, lease->mac, sizeof(lease->mac));
-    net_nl_put_u32(&nl, IFLA_NET_NS_FD, (uint32_t)netns);
-    net_nl_nest_end(&nl, peer);
-    net_nl_nest_end(&nl, data);
-    net_nl_nest_end(&nl, info);
-    net_nl_end(&nl);
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
+    put_pair(&nl, bridge, lease, netns);
+    if (os_access(AT_FDCWD, "/proc/sys/net/ipv6", F_OK, 0) == 0) {
+        put_no_ipv6(&nl, lease->link);
+    }
+    put_port_up(&nl, lease->link);
     net_nl_acknowledge(&nl);
     return net_nl_talk(rtnl, &nl, "connecting to the bridge", err);
 }
@@ -354,7 +390,7 @@ static int no_ipv6(void *data, struct st_err *err)
 int net_link_connect(int rtnl, const struct net_bridge *bridge, const struct net_lease *lease,
                      int netns, struct st_err *err)
 {
-    st_auto(net_nl) struct net_nl nl;
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     struct st_err why = {0};
     int r = make_pair(rtnl, bridge, lease, netns, &why);
     if (r == -ST_EEXIST) {
@@ -373,7 +409,6 @@ int net_link_connect(int rtnl, const struct net_bridge *bridge, const struct net
     if (index < 0) {
         return index;
     }
-    net_nl_init(&nl);
     put_up(&nl, LOOPBACK_INDEX);
     put_up(&nl, index);
     put_address(&nl, index, lease->address, lease->prefix);
@@ -386,8 +421,7 @@ int net_link_remove(int rtnl, const char *name, struct st_err *err)
 {
     const struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
     struct st_err why = {0};
-    st_auto(net_nl) struct net_nl nl;
-    net_nl_init(&nl);
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     net_nl_begin(&nl, RTM_DELLINK, 0, &any, sizeof(any));
     net_nl_put_text(&nl, IFLA_IFNAME, name);
     net_nl_end(&nl);

@@ -10,15 +10,9 @@
 #include "os/os_socket.h"
 
 enum {
-    MAX_BYTES = 1 << 20,     /* of one request */
     DEFAULT_SEND = 96 << 10, /* what a socket sends without asking for a larger buffer */
     ANSWER_BYTES = 16 << 10, /* the kernel cuts dumps into parts of at most this size */
 };
-
-void net_nl_init(struct net_nl *nl)
-{
-    *nl = (struct net_nl){.bytes = ST_BUF_HEAP(MAX_BYTES), .first = 1};
-}
 
 void net_nl_done(struct net_nl *nl)
 {

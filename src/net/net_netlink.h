@@ -24,7 +24,8 @@ struct net_nl {
     uint32_t failed;   /* set by net_nl_talk: sequence number of the message that failed first */
 };
 
-void net_nl_init(struct net_nl *nl);
+/* What one begins as. */
+#define NET_NL_EMPTY ((struct net_nl){.bytes = ST_BUF_HEAP(1 << 20), .first = 1})
 void net_nl_done(struct net_nl *nl);
 /* Drops all messages, keeps the memory. */
 void net_nl_reset(struct net_nl *nl);

@@ -61,8 +61,7 @@ static int take_generation(void *data, const struct net_nl_message *message)
 int net_nft_generation(int nft, uint32_t *ret_generation, struct st_err *err)
 {
     uint32_t generation = 0;
-    st_auto(net_nl) struct net_nl nl;
-    net_nl_init(&nl);
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     net_nft_begin(&nl, NFT_MSG_GETGEN, 0, NFPROTO_UNSPEC);
     net_nl_end(&nl);
     int r = net_nl_query(nft, &nl, take_generation, &generation, "reading the nftables generation",
@@ -103,8 +102,7 @@ static int take_chain(void *data, const struct net_nl_message *message)
 int net_nft_complete(int nft, const char *bridge, struct st_err *err)
 {
     struct look look = {.table = bridge};
-    st_auto(net_nl) struct net_nl nl;
-    net_nl_init(&nl);
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     net_nft_begin(&nl, NFT_MSG_GETCHAIN, NLM_F_DUMP, NFPROTO_IPV4);
     net_nl_end(&nl);
     int r = net_nl_query(nft, &nl, take_chain, &look, "reading the nftables chains", err);
@@ -289,8 +287,7 @@ void net_nft_put_ports(struct net_nl *nl, const struct net_lease *lease, bool ad
 
 int net_nft_remove(int nft, const char *bridge, struct st_err *err)
 {
-    st_auto(net_nl) struct net_nl nl;
-    net_nl_init(&nl);
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     net_nft_batch_begin(&nl, 0);
     net_nft_remove_table(&nl, bridge);
     net_nft_batch_end(&nl);

@@ -194,8 +194,7 @@ static int take_rule(void *data, const struct net_nl_message *message)
 static int read_chains(int nft, const char *bridge, const char *comment,
                        struct host_chains *ret_chains, struct st_err *err)
 {
-    st_auto(net_nl) struct net_nl nl;
-    net_nl_init(&nl);
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     *ret_chains = (struct host_chains){.own_table = bridge};
     net_nft_begin(&nl, NFT_MSG_GETCHAIN, NLM_F_DUMP, NFPROTO_UNSPEC);
     net_nl_end(&nl);
@@ -239,8 +238,7 @@ static void put_accept(struct net_nl *nl, const struct host_chain *chain, const 
 
 static int remove_ours(int nft, const struct host_chain *chain, struct st_err *err)
 {
-    st_auto(net_nl) struct net_nl nl;
-    net_nl_init(&nl);
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     net_nft_batch_begin(&nl, 0);
     for (size_t i = 0; i < chain->our_count; i++) {
         net_nft_remove_rule(&nl, chain->family, chain->table, chain->name, chain->ours[i]);
@@ -252,8 +250,7 @@ static int remove_ours(int nft, const struct host_chain *chain, struct st_err *e
 
 static int add_ours(int nft, const struct host_chain *chain, const char *bridge, struct st_err *err)
 {
-    st_auto(net_nl) struct net_nl nl;
-    net_nl_init(&nl);
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     net_nft_batch_begin(&nl, 0);
     put_accept(&nl, chain, bridge, true);
     put_accept(&nl, chain, bridge, false);

@@ -253,9 +253,8 @@ static int rebuild_table(struct net_session *session, struct st_err *err)
 {
     session->rebuild = false;
     session->rebuilt = true;
-    st_auto(net_nl) struct net_nl nl;
+    st_auto(net_nl) struct net_nl nl = NET_NL_EMPTY;
     struct republish republish = {.session = session, .nl = &nl};
-    net_nl_init(&nl);
     net_nft_batch_begin(&nl, 0);
     net_nft_put_table(&nl, &session->bridge);
     int r = net_session_each(session, false, put_lease, &republish, err);
