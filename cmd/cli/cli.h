@@ -31,6 +31,7 @@
 #include "base/err.h"
 
 #define CLI_ANY 0xffffu /* any number of arguments */
+#define CLI_TABLES 6    /* option tables that a verb may have */
 
 enum cli_kind {
     CLI_FLAG,        /* a boolean: --x, --x=false */
@@ -88,7 +89,7 @@ struct cli_verb {
     const char *aliases[4]; /* further names, for instance docker's */
     const char *summary;    /* one full sentence in the imperative: "List images." */
     const char *about;      /* further paragraphs, parted by an empty line; may be NULL */
-    const struct cli_option *options[4]; /* tables, each ended by {0}; they count together */
+    const struct cli_option *options[CLI_TABLES]; /* tables, each ended by {0} */
     const struct cli_verb *const *verbs; /* a group's verbs, NULL-terminated; NULL: not a group */
     const struct cli_verb *same_as;      /* this row is only another name of that verb */
     const char *arguments;               /* "CONTAINER [COMMAND [ARG...]]"; NULL: takes none */
@@ -108,7 +109,7 @@ struct cli_program {
     const char *version; /* what --version prints after the name, may have several lines */
     const char *summary; /* one full sentence */
     const char *about;
-    const struct cli_option *options[4];
+    const struct cli_option *options[CLI_TABLES];
     const struct cli_verb *const *verbs; /* NULL-terminated */
     const struct cli_example *examples;
     const struct cli_exit *exits;

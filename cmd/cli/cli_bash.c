@@ -36,7 +36,7 @@ static const char *words_of(unsigned complete)
 /* case branches for the options that take a value: "path:--name) ...;;". */
 static void bash_values(const char *path, const struct cli_option *const *tables, struct st_buf *to)
 {
-    for (size_t i = 0; i < 4 && tables[i] != NULL; i++) {
+    for (size_t i = 0; i < CLI_TABLES && tables[i] != NULL; i++) {
         for (const struct cli_option *option = tables[i]; option->name != NULL; option++) {
             if (!cli_shown(option) || option->kind == CLI_FLAG) {
                 continue;
@@ -63,7 +63,7 @@ static void bash_values(const char *path, const struct cli_option *const *tables
 
 static void bash_options(const struct cli_option *const *tables, struct st_buf *to)
 {
-    for (size_t i = 0; i < 4 && tables[i] != NULL; i++) {
+    for (size_t i = 0; i < CLI_TABLES && tables[i] != NULL; i++) {
         for (const struct cli_option *option = tables[i]; option->name != NULL; option++) {
             if (cli_shown(option)) {
                 st_buf_printf(to, " --%s", option->name);

@@ -87,7 +87,7 @@ static void man_options(const struct cli_program *program, const struct cli_verb
 {
     const struct cli_option *const *tables = cli_tables(program, verb);
     bool first = true;
-    for (size_t i = 0; i < ST_COUNT(program->options) && tables[i] != NULL; i++) {
+    for (size_t i = 0; i < CLI_TABLES && tables[i] != NULL; i++) {
         for (const struct cli_option *option = tables[i]; option->name != NULL; option++) {
             if (!cli_shown(option)) {
                 continue;
@@ -112,7 +112,7 @@ static void man_unsupported(const struct cli_program *program, const struct cli_
 {
     const struct cli_option *const *tables = cli_tables(program, verb);
     bool first = true;
-    for (size_t i = 0; i < ST_COUNT(program->options) && tables[i] != NULL; i++) {
+    for (size_t i = 0; i < CLI_TABLES && tables[i] != NULL; i++) {
         for (const struct cli_option *option = tables[i]; option->name != NULL; option++) {
             if (option->kind != CLI_UNSUPPORTED) {
                 continue;

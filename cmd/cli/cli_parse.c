@@ -32,7 +32,7 @@ const struct cli_option *cli_find_long(const struct cli_program *program,
                                        const struct cli_verb *verb, const char *name, size_t length)
 {
     const struct cli_option *const *tables = cli_tables(program, verb);
-    for (size_t i = 0; i < ST_COUNT(program->options) && tables[i] != NULL; i++) {
+    for (size_t i = 0; i < CLI_TABLES && tables[i] != NULL; i++) {
         for (const struct cli_option *option = tables[i]; option->name != NULL; option++) {
             if (st_strlen(option->name) == length &&
                 __builtin_memcmp(option->name, name, length) == 0) {
@@ -47,7 +47,7 @@ const struct cli_option *cli_find_letter(const struct cli_program *program,
                                          const struct cli_verb *verb, char letter)
 {
     const struct cli_option *const *tables = cli_tables(program, verb);
-    for (size_t i = 0; i < ST_COUNT(program->options) && tables[i] != NULL; i++) {
+    for (size_t i = 0; i < CLI_TABLES && tables[i] != NULL; i++) {
         for (const struct cli_option *option = tables[i]; option->name != NULL; option++) {
             if (option->letter == letter) {
                 return option;
@@ -159,7 +159,7 @@ static int unknown_option(struct reader *in, const char *typed)
     while (*guess.typed == '-') {
         guess.typed++;
     }
-    for (size_t i = 0; i < ST_COUNT(in->cli->program->options) && tables[i] != NULL; i++) {
+    for (size_t i = 0; i < CLI_TABLES && tables[i] != NULL; i++) {
         for (const struct cli_option *option = tables[i]; option->name != NULL; option++) {
             if (option->help != NULL) {
                 cli_guess_try(&guess, option->name);
@@ -364,7 +364,7 @@ static int check_environment(struct reader *in, const struct cli_verb *verb)
 {
     const struct cli_program *program = in->cli->program;
     const struct cli_option *const *tables = cli_tables(program, verb);
-    for (size_t i = 0; i < ST_COUNT(program->options) && tables[i] != NULL; i++) {
+    for (size_t i = 0; i < CLI_TABLES && tables[i] != NULL; i++) {
         for (const struct cli_option *option = tables[i]; option->name != NULL; option++) {
             struct cli_value value = {.option = option};
             value.text = option->env != NULL ? getenv(option->env) : NULL;

@@ -15,7 +15,8 @@ const struct cli_option *cli_find_letter(const struct cli_program *program,
 /* The verb of that name or alias in a table, with same_as resolved. */
 const struct cli_verb *cli_find_verb(const struct cli_verb *const *verbs, const char *name);
 
-/* The tables of options of a verb, or the program's where verb is NULL: 4 entries, NULLs last. */
+/* The tables of options of a verb, or the program's where verb is NULL: CLI_TABLES entries, NULLs
+ * last. */
 const struct cli_option *const *cli_tables(const struct cli_program *program,
                                            const struct cli_verb *verb);
 
