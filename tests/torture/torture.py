@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""Makes each call of src/os fail, one after another, in every command: no crash, no hang, an error in one line, and
+nothing left that the next command does not clean.
+
+Usage: torture.py BUILD [--program strata-oci|strata] [--case NAME]... [--every N] [--budget SECONDS] [--list]
+
+BUILD is configured with -Dfault_injection=true (./bootstrap build torture). A command is run once to count its calls,
+which all processes of its family number together, then once for each number with that call failing (src/os/fault.h).
+Every N-th number is tried with --every; with a budget, numbers are drawn evenly so that the time suffices. Needs root:
+it runs in a network and a mount namespace of its own.
+Prints one line per finding and one per case; exit status 1 if anything was found, 77 if it cannot run.
+"""
+import argparse
+import ctypes
+import errno
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import torture_cases  # noqa: E402
+
+PLAN = struct.Struct("=IIII48s")
+ERRNOS = (errno.EIO, errno.ENOMEM, errno.EACCES, errno.ENOSPC, errno.EMFILE)
+PR_SET_CHILD_SUBREAPER = 36
+TIME_LIMIT = 30
+
+
+def skip(why):
+    print(f"SKIPPED: {why}")
+    sys.exit(77)
+
+
+def own_namespaces():
+    if os.environ.get("STRATA_TORTURE_INSIDE"):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
+        return
+    os.environ["STRATA_TORTURE_INSIDE"] = "1"
+    os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", sys.executable, *sys.argv])
+
+
+class Plan:
+    """The file that tells the processes of a family which call must fail."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "plan")
+
+    def write(self, fail_at, error):
+        with open(self.path, "wb") as file:
+            file.write(PLAN.pack(0, fail_at, error, 0, b""))
+
+    def read(self):
+        calls, _, _, failed, name = PLAN.unpack(open(self.path, "rb").read())
+        return calls, failed, name.split(b"\0")[0].decode()
+
+
+def children():
+    """Living descendants that came back to us because their parents died."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            stat = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(stat[1]) == os.getpid() and stat[0] != "Z":
+            found.append(int(pid))
+    return found
+
+
+def reap():
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def what_is_there(tag):
+    """Mounts, cgroups, links and rules that a container of ours could have left."""
+    things = {line.split()[4] for line in open("/proc/self/mountinfo") if tag in line}
+    for folder, subs, _ in os.walk("/sys/fs/cgroup"):
+        things.update(os.path.join(folder, sub) for sub in subs if tag in sub)
+    return things
+
+
+def net_is_there():
+    out = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout
+    return {line.split(":")[1].strip().split("@")[0] for line in out.splitlines() if "veth" in line}
+
+
+class Torturer:
+    def __init__(self, build, work):
+        self.build, self.work, self.plan = build, work, Plan(work)
+        self.bad = []
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    def find(self, case, number, text):
+        self.bad.append(f"{case.name}: call {number}: {text}")
+        print(self.bad[-1], flush=True)
+
+    def run(self, case, fail_at, error):
+        self.plan.write(fail_at, error)
+        env = {**case.env, "STRATA_FAULT_PLAN": self.plan.path}
+        out_path = os.path.join(self.work, "output")
+        with open(out_path, "wb") as out:
+            process = subprocess.Popen(case.command, cwd=case.folder, env=env, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=out, start_new_session=True)
+            try:
+                status = process.wait(TIME_LIMIT)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                status = None
+        return status, open(out_path, errors="replace").read()
+
+    def judge(self, case, number, status, text):
+        calls, failed, name = self.plan.read()
+        what = f"{name or '?'} failing: "
+        lines = [line for line in text.splitlines() if line.strip()]
+        if status is None:
+            self.find(case, number, what + "hangs")
+        elif status < 0 or status in (132, 134, 135, 136, 139) or "Sanitizer" in text:
+            self.find(case, number, what + f"crashes ({status}): {text.strip()[-200:]}")
+        elif status > 0 and failed and not lines and not case.silent:
+            self.find(case, number, what + f"status {status} without a word")
+        elif status > 0 and len(lines) > case.max_lines:
+            self.find(case, number, what + f"{len(lines)} lines: {text.strip()[:300]}")
+
+    def settle(self, case, number):
+        """Cleans up as a user would, and looks at what is still there."""
+        case.clean()
+        end = time.monotonic() + 5
+        while True:
+            reap()
+            left = (what_is_there(case.tag) | {f"process {p}" for p in children()} | net_is_there() | set(case.left()))
+            left -= case.before
+            if not left or time.monotonic() > end:
+                break
+            time.sleep(0.02)
+        if left:
+            self.find(case, number, f"{self.plan.read()[2]} failing: leaves {', '.join(sorted(left)[:4])}")
+            for pid in children():
+                os.kill(pid, signal.SIGKILL)
+            case.clean()
+
+    def torture(self, case, every, seconds):
+        case.before = set()
+        case.prepare()
+        status, text = self.run(case, 0, 0)
+        calls = self.plan.read()[0]
+        if calls == 0:
+            self.find(case, 0, "no call counted: is this a build with -Dfault_injection=true?")
+            return
+        if status != case.status:
+            self.find(case, 0, f"status {status} without any failure: {text.strip()[-300:]}")
+        self.settle(case, 0)
+        numbers, began = list(range(1, calls + 1, every)), time.monotonic()
+        if seconds:
+            random.shuffle(numbers)
+        tried = 0
+        for number in numbers:
+            if seconds and time.monotonic() - began > seconds:
+                break
+            case.prepare()
+            status, text = self.run(case, number, ERRNOS[number % len(ERRNOS)])
+            self.judge(case, number, status, text)
+            self.settle(case, number)
+            tried += 1
+        print(f"{case.name}: {tried} of {calls} calls made to fail", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("--program")
+    parser.add_argument("--case", action="append", default=[])
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--budget", type=int, default=0)
+    parser.add_argument("--list", action="store_true")
+    args = parser.parse_args()
+    if os.geteuid() != 0:
+        skip("needs root")
+    if shutil.which("busybox") is None:
+        skip("busybox is not installed")
+    own_namespaces()
+    work = tempfile.mkdtemp(prefix="strata-torture-", dir="/var/tmp")
+    try:
+        cases = torture_cases.all_cases(os.path.abspath(args.build), work)
+        cases = [c for c in cases if (not args.case or c.name in args.case) and args.program in (None, c.program)]
+        if args.list:
+            print("\n".join(c.name for c in cases))
+            return
+        if not cases:
+            skip("no such case, or its program is not built")
+        torturer = Torturer(args.build, work)
+        for case in cases:
+            torturer.torture(case, args.every, args.budget / len(cases) if args.budget else 0)
+        print(f"torture: {len(cases)} cases, {len(torturer.bad)} findings")
+        sys.exit(1 if torturer.bad else 0)
+    finally:
+        subprocess.run(["rm", "-rf", "--one-file-system", work])
+
+
+if __name__ == "__main__":
+    main()
