@@ -261,8 +261,9 @@ void net_slot_free_port(const struct net_folder *folder, const char *id,
     port_slot(port, port->host, above, slot);
     if (owns(folder, slot, id)) {
         os_unlinkat(folder->dir, slot, 0);
-        os_unlinkat(folder->dir, above, AT_REMOVEDIR); /* fails while others are in it */
     }
+    /* Also when the slot was never made, or is gone already; fails while others are in it. */
+    os_unlinkat(folder->dir, above, AT_REMOVEDIR);
 }
 
 int net_slot_owned_ports(const struct net_folder *folder, const struct net_lease *lease,
