@@ -36,7 +36,6 @@ struct ctr_cgroup_hierarchy {
     char *names;          /* as in /proc/self/cgroup: "cpu,cpuacct", "name=systemd"; "": v2 */
     char *mount;          /* "/sys/fs/cgroup/memory" */
     char *path;           /* of the container's cgroup below mount: "/a/b" */
-    char *own_path;       /* of the caller's own cgroup; NULL in one made by ctr_cgroup_load */
     uint32_t controllers; /* bits: 1 << enum ctr_cgroup_controller (ctr_cgroup_priv.h) */
     bool v2;
     int fd; /* O_PATH: the container's cgroup; -1 until it is needed */
@@ -87,6 +86,14 @@ int ctr_cgroup_create(struct ctr_cgroup *cgroup, const struct spec_resources *re
 /* A descriptor for CLONE_INTO_CGROUP, owned by *cgroup, or -1 where there is no version 2
  * hierarchy. */
 int ctr_cgroup_clone_fd(const struct ctr_cgroup *cgroup);
+
+/* A descriptor (O_PATH) of the version 2 cgroup of a container that runs, or of one below it (exec
+ * --cgroup), for CLONE_INTO_CGROUP; the caller closes it. -ST_ENOTFOUND without version 2. */
+int ctr_cgroup_open(const struct ctr_cgroup *cgroup, const char *sub, struct st_err *err);
+
+/* The same for the cgroup that process `pid` is in: where a container has shared out its own cgroup
+ * (-ST_EBUSY from the clone), a new process belongs beside its init. */
+int ctr_cgroup_open_of(const struct ctr_cgroup *cgroup, pid_t pid, struct st_err *err);
 
 /* Moves a process into the cgroups. in_v2: it is in the version 2 one already (by
  * CLONE_INTO_CGROUP). sub: a cgroup below (exec --cgroup), or NULL; it must exist. */
