@@ -23,12 +23,11 @@ static const char *words_of(unsigned complete)
 {
     static const char *const commands[] = {
         [CLI_COMPLETE_NONE] = "",
-        [CLI_COMPLETE_FILE] = "compopt -o default; return",
-        [CLI_COMPLETE_FOLDER] = "compopt -o dirnames; return",
-        [CLI_COMPLETE_INSTANCE] = "words=$(strata ps --all --format '{{.Names}}' 2>/dev/null)",
-        [CLI_COMPLETE_IMAGE] =
-            "words=$(strata image ls --format '{{.Repository}}:{{.Tag}}' 2>/dev/null)",
-        [CLI_COMPLETE_VOLUME] = "words=$(strata volume ls --quiet 2>/dev/null)",
+        [CLI_COMPLETE_FILE] = "files=default",
+        [CLI_COMPLETE_FOLDER] = "files=dirnames",
+        [CLI_COMPLETE_INSTANCE] = "ask='strata ps --all --format {{.Names}}'",
+        [CLI_COMPLETE_IMAGE] = "ask='strata image ls --format {{.Repository}}:{{.Tag}}'",
+        [CLI_COMPLETE_VOLUME] = "ask='strata volume ls --quiet'",
     };
     return commands[complete];
 }
@@ -132,7 +131,7 @@ void cli_bash(const struct cli_program *program, struct st_buf *to)
     identifier(to, name);
     st_buf_printf(to,
                   "()\n{\n"
-                  "    local word path='%s' options= words= value= current previous i\n"
+                  "    local word path='%s' options= words= value= ask= files= current previous i\n"
                   "    current=${COMP_WORDS[COMP_CWORD]}\n"
                   "    previous=${COMP_WORDS[COMP_CWORD-1]}\n"
                   "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
@@ -156,8 +155,10 @@ void cli_bash(const struct cli_program *program, struct st_buf *to)
     bash_verbs(name, program->verbs, SECTION_WORDS, to);
     st_buf_text(to, "    esac\n"
                     "    case \"$value$current\" in\n"
-                    "        -*) words=$options ;;\n"
+                    "        -*) words=$options ask= files= ;;\n"
                     "    esac\n"
+                    "    [ -n \"$files\" ] && compopt -o \"$files\"\n"
+                    "    [ -n \"$ask\" ] && words=$($ask 2>/dev/null)\n"
                     "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
                     "}\n"
                     "complete -F _");
