@@ -264,7 +264,7 @@ static int fill_logging(struct run_parse *p)
 /* What there is no choice in yet: say so rather than do something else. */
 static int check_image_options(struct run_parse *p)
 {
-    static const char *const platforms[] = {"linux/" STRATA_ARCH, "linux", STRATA_ARCH};
+    static const char *const platforms[] = {("linux/" STRATA_ARCH), "linux", STRATA_ARCH};
     const char *platform = cli_text(p->cli, "platform");
     bool known = platform == NULL || platform[0] == '\0';
     for (size_t i = 0; !known && i < ST_COUNT(platforms); i++) {
