@@ -40,7 +40,8 @@ struct engine {
 struct engine_instance {
     struct engine *engine;
     struct engine_config *config;
-    bool in_run; /* its home is its run folder */
+    struct image *image; /* NULL until it is needed */
+    bool in_run;         /* its home is its run folder */
     bool locked;
     bool removed; /* nothing of it is left */
     int home_fd;
@@ -99,6 +100,8 @@ int engine_exit_write(const struct engine_instance *instance, const struct engin
 /* Cleans up after a locked instance that has no living monitor: container, network, run folder; the
  * whole instance if it is removed with its end. */
 int engine_clean(struct engine_instance *instance, struct st_err *err);
+/* The same without removing the instance, whatever its config says. */
+int engine_clean_run(struct engine_instance *instance, struct st_err *err);
 /* Removes a locked instance that is not running. */
 int engine_erase(struct engine_instance *instance, bool volumes, struct st_err *err);
 
@@ -115,6 +118,10 @@ int engine_control_send(int fd, int type, int flags, int a, int b, const void *p
 int engine_control_signal(const struct engine_instance *instance, int number, bool stop,
                           struct st_err *err);
 
+/* "ctrl-p,ctrl-q" as bytes. */
+int engine_detach_keys_parse(const char *text, uint8_t *ret_keys, size_t max, size_t *ret_count,
+                             struct st_err *err);
+
 struct engine_stream {
     struct engine_instance *instance;
     int fd;
@@ -126,7 +133,12 @@ struct engine_stream {
 
 /* ---- engine_volume.c ---- */
 
-int engine_volume_path(const struct engine *engine, const char *name, char **ret_path);
+/* Makes the volumes that the config names, and names for its anonymous ones (arena: of the config
+ * that is filled in). */
+int engine_volume_prepare(struct engine *engine, const struct engine_config *config,
+                          struct json_doc *arena, struct st_err *err);
+/* Removes the anonymous volumes of a config. */
+void engine_volume_drop(struct engine *engine, const struct engine_config *config);
 
 /* ---- engine_rootfs.c ---- */
 

@@ -185,6 +185,7 @@ struct engine_instance *engine_instance_free(struct engine_instance *instance)
 {
     if (instance != NULL) {
         os_close(&instance->home_fd);
+        image_free(instance->image);
         engine_config_free(instance->config);
         free(instance);
     }

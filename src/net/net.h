@@ -81,6 +81,9 @@ static inline void st_cleanup_net_lease(struct net_lease *lease)
  * runtime as /proc/PID/fd/N). The calling thread stays in its own. */
 int net_namespace_new(struct st_err *err);
 
+/* Brings lo up in a namespace that is not going to be attached. */
+int net_loopback_up(int netns, struct st_err *err);
+
 /*
  * Connects the namespace `netns` (a descriptor) to the bridge as instance `id`: makes the network
  * if it is missing, takes an address, makes eth0 with address and default route, brings lo up, and

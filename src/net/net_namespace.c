@@ -2,11 +2,15 @@
 #include "net/net_namespace.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 
 #include "net/net.h"
 #include "os/os_file.h"
 #include "os/os_process.h"
+#include "os/os_socket.h"
+#include "os/os_terminal.h"
 
 static const char own[] = "/proc/thread-self/ns/net";
 
@@ -48,4 +52,21 @@ int net_namespace_new(struct st_err *err)
         st_fail_os(err, fresh, "%s", own);
     }
     return go_back(home, fresh, err);
+}
+
+static int loopback_up(void *data, struct st_err *err)
+{
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+
+    (void)data;
+    st_auto(fd) int socket = os_socket(AF_INET, SOCK_DGRAM, 0);
+    int r = socket < 0 ? socket : os_ioctl(socket, SIOCSIFFLAGS, &request);
+    return r < 0 ? st_fail_os(err, r, "bringing lo up") : os_take_fd(socket);
+}
+
+int net_loopback_up(int netns, struct st_err *err)
+{
+    st_auto(fd) int socket = net_namespace_call(netns, loopback_up, NULL, err);
+
+    return socket < 0 ? socket : 0;
 }

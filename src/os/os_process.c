@@ -280,6 +280,11 @@ int os_signal(int signal_number, void (*handler)(int))
     return OS_CALL(sigaction(signal_number, &action, NULL));
 }
 
+pid_t os_getpid(void)
+{
+    return getpid();
+}
+
 int os_setsid(void)
 {
     return OS_CALL(setsid());

@@ -80,4 +80,5 @@ int os_signals_reset(void);
 int os_signal(int signal_number, void (*handler)(int));
 
 int os_setsid(void);
+pid_t os_getpid(void);
 int os_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);

@@ -42,6 +42,14 @@ int spec_runtime_write(const struct spec_runtime *config, unsigned indent, struc
     return st_buf_status(to);
 }
 
+int spec_process_write(const struct spec_process *process, unsigned indent, struct st_buf *to)
+{
+    struct json_writer w = {.to = to, .indent = indent};
+
+    json_bind_write(&spec_process_table, process, &w);
+    return st_buf_status(to);
+}
+
 int spec_process_parse(const char *text, size_t length, struct spec_process **ret_process,
                        struct json_doc **ret_doc, struct st_err *err)
 {

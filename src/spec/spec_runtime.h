@@ -449,6 +449,9 @@ int spec_runtime_default(bool rootless, uint32_t uid, uint32_t gid,
 int spec_process_parse(const char *text, size_t length, struct spec_process **ret_process,
                        struct json_doc **ret_doc, struct st_err *err);
 
+/* Appends such a file, as spec_runtime_write. */
+int spec_process_write(const struct spec_process *process, unsigned indent, struct st_buf *to);
+
 /* 0, or -ST_EINVAL with what is wrong. */
 int spec_process_check(const struct spec_process *process, struct st_err *err);
 

@@ -1,0 +1,383 @@
+/* Stopping, killing, pausing, renaming, removing instances and waiting for them. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/print.h"
+#include "base/str.h"
+#include "engine/engine_isolation.h"
+#include "engine/monitor/mon_protocol.h"
+#include "os/os_event.h"
+#include "os/os_time.h"
+
+enum { DEFAULT_STOP_S = 10, GONE_POLL_MS = 5, GONE_TIMEOUT_MS = 30000 };
+
+#define NS_PER_MS 1000000ull
+
+/* Connects as one who waits; 0 with *ret_fd -1 when it does not run. */
+static int watch(struct engine_instance *instance, unsigned wants, int *ret_fd, struct st_err *err)
+{
+    char bytes[MON_PAYLOAD_MAX];
+    struct mon_record head;
+    int fd = engine_control_connect(instance, err);
+
+    *ret_fd = -1;
+    if (fd < 0) {
+        return fd == -ST_ESRCH ? 0 : fd;
+    }
+    int r = engine_control_send(fd, MON_HELLO, (int)wants, 0, 0, NULL, 0);
+    r = r < 0 ? r : engine_control_receive(fd, &head, bytes);
+    if (r < 0) {
+        os_close(&fd);
+        return r == -ST_ECONNRESET || r == -ST_EPIPE
+                   ? 0
+                   : st_fail_os(err, r, "the monitor of %s", instance->config->name);
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* Waits for MON_EXIT on a connection of watch(): 1 with the code, 0 when the time is over (-1: no
+ * bound); a monitor that is gone without a word counts as an exit. */
+static int await_exit(int fd, int timeout_ms, int *ret_exit_code)
+{
+    char bytes[MON_PAYLOAD_MAX];
+    struct mon_record head;
+    uint64_t end = os_monotonic_ns() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * NS_PER_MS;
+
+    for (;;) {
+        struct pollfd poll = {.fd = fd, .events = POLLIN};
+        uint64_t now = os_monotonic_ns();
+        int left = timeout_ms < 0 ? -1 : now >= end ? 0 : (int)((end - now) / NS_PER_MS) + 1;
+
+        int r = os_poll(&poll, 1, left);
+        if (r == 0) {
+            return 0;
+        }
+        if (r == -ST_EINTR) {
+            continue;
+        }
+        r = r < 0 ? r : engine_control_receive(fd, &head, bytes);
+        if (r == -ST_ECONNRESET) {
+            *ret_exit_code = -1;
+            return 1;
+        }
+        if (r < 0) {
+            return r;
+        }
+        if (head.type == MON_EXIT) {
+            *ret_exit_code = head.a;
+            return 1;
+        }
+    }
+}
+
+/* Until its monitor has left and its clean-up is done, or is ours to do. */
+static int await_gone(struct engine_instance *instance, struct st_err *err)
+{
+    for (int waited = 0; waited < GONE_TIMEOUT_MS; waited += GONE_POLL_MS) {
+        if (engine_alive(instance->engine, instance->config->id) != 1) {
+            return engine_cleanup(instance->engine, instance->config->id, err);
+        }
+        os_sleep_ns(GONE_POLL_MS * NS_PER_MS);
+    }
+    return st_fail(err, ST_ETIMEDOUT, "the monitor of %s does not end", instance->config->name);
+}
+
+static void thaw(struct engine_instance *instance)
+{
+    char path[ENGINE_ID_LENGTH + 8];
+
+    st_snprintf(path, sizeof(path), "%s/paused", instance->config->id);
+    if (os_access(instance->engine->folders_fd, path, F_OK, 0) == 0) {
+        (void)engine_isolation_of(instance->config)->freeze(instance, false, NULL);
+        (void)os_unlinkat(instance->engine->folders_fd, path, 0);
+    }
+}
+
+static int signal_of(const struct engine_instance *instance, const char *signal, struct st_err *err)
+{
+    const char *name = signal != NULL ? signal
+                       : instance->config->process.stop_signal != NULL
+                           ? instance->config->process.stop_signal
+                           : "SIGTERM";
+    int number = engine_signal_number(name);
+
+    return number < 0 ? st_fail(err, ST_EINVAL, "Invalid signal: %s", name) : number;
+}
+
+int engine_stop(struct engine_instance *instance, const char *signal, int timeout_s,
+                struct st_err *err)
+{
+    const struct engine_process *p = &instance->config->process;
+    int number = signal_of(instance, signal, err);
+    st_auto(fd) int fd = -1;
+    int code = 0;
+
+    if (number < 0) {
+        return number;
+    }
+    if (timeout_s == ENGINE_TIMEOUT_DEFAULT) {
+        timeout_s = p->has_stop_timeout_s ? (int)p->stop_timeout_s : DEFAULT_STOP_S;
+    }
+    int r = watch(instance, 0, &fd, err);
+    if (r < 0 || fd < 0) {
+        return r;
+    }
+    r = engine_control_signal(instance, number, true, err);
+    if (r == -ST_ESRCH) {
+        r = 0;
+    }
+    if (r >= 0) {
+        thaw(instance);
+        r = await_exit(fd, timeout_s < 0 ? -1 : timeout_s * 1000, &code);
+    }
+    if (r == 0) {
+        r = engine_control_signal(instance, SIGKILL, true, err);
+        r = r < 0 && r != -ST_ESRCH ? r : await_exit(fd, GONE_TIMEOUT_MS, &code);
+    }
+    return r < 0 ? r : await_gone(instance, err);
+}
+
+int engine_restart(struct engine_instance *instance, const char *signal, int timeout_s,
+                   struct st_err *err)
+{
+    static const struct engine_start_options options;
+    int r;
+
+    /* One that is removed with its end would be gone between the two. */
+    if (instance->config->auto_remove) {
+        instance->config->auto_remove = false;
+        r = engine_config_save(instance, err);
+        r = r < 0 ? r : engine_stop(instance, signal, timeout_s, err);
+        r = r < 0 ? r : engine_start(instance, &options, NULL, NULL, err);
+        instance->config->auto_remove = true;
+        int saved = engine_config_save(instance, r < 0 ? NULL : err);
+        return r < 0 ? r : saved;
+    }
+    r = engine_stop(instance, signal, timeout_s, err);
+    return r < 0 ? r : engine_start(instance, &options, NULL, NULL, err);
+}
+
+int engine_kill(struct engine_instance *instance, const char *signal, struct st_err *err)
+{
+    int number = signal_of(instance, signal == NULL ? "SIGKILL" : signal, err);
+    st_auto(fd) int fd = -1;
+    int code;
+
+    if (number < 0) {
+        return number;
+    }
+    bool stop = number == SIGKILL || number == signal_of(instance, NULL, NULL);
+    int r = watch(instance, 0, &fd, err);
+    if (r >= 0 && fd < 0) {
+        r = st_fail(err, ST_ESRCH, "Container %s is not running", instance->config->id);
+    }
+    r = r < 0 ? r : engine_control_signal(instance, number, stop, err);
+    if (r < 0 || number != SIGKILL) {
+        return r < 0 ? st_wrap(err, r, "Cannot kill container: %s", instance->config->name) : 0;
+    }
+    thaw(instance);
+    r = await_exit(fd, GONE_TIMEOUT_MS, &code);
+    return r < 0 ? r : await_gone(instance, err);
+}
+
+static int set_paused(struct engine_instance *instance, bool on, struct st_err *err)
+{
+    struct engine_state state;
+    char path[ENGINE_ID_LENGTH + 8];
+    int r = engine_home_lock(instance, true, err);
+
+    r = r < 0 ? r : engine_state_read(instance, &state, err);
+    if (r >= 0 && state.status != (on ? ENGINE_RUNNING : ENGINE_PAUSED)) {
+        r = on && state.status == ENGINE_PAUSED
+                ? st_fail(err, ST_ESTATE, "Container %s is already paused", instance->config->id)
+                : st_fail(err, ST_ESTATE, "Container %s is not %s", instance->config->id,
+                          on ? "running" : "paused");
+    }
+    st_snprintf(path, sizeof(path), "%s/paused", instance->config->id);
+    if (r >= 0 && on) {
+        st_auto(fd) int fd =
+            os_openat(instance->engine->folders_fd, path, O_WRONLY | O_CREAT, 0600);
+        r = fd < 0 ? st_fail_os(err, fd, "pausing %s", instance->config->name) : 0;
+    }
+    if (r >= 0) {
+        r = engine_isolation_of(instance->config)->freeze(instance, on, err);
+        if ((r >= 0) != on) {
+            (void)os_unlinkat(instance->engine->folders_fd, path, 0);
+        }
+    }
+    engine_home_unlock(instance);
+    return r;
+}
+
+int engine_pause(struct engine_instance *instance, struct st_err *err)
+{
+    return set_paused(instance, true, err);
+}
+
+int engine_unpause(struct engine_instance *instance, struct st_err *err)
+{
+    return set_paused(instance, false, err);
+}
+
+int engine_rename(struct engine_instance *instance, const char *name, struct st_err *err)
+{
+    const char *old = instance->config->name;
+
+    name = name[0] == '/' ? name + 1 : name;
+    if (!engine_is_name(name)) {
+        return st_fail(err, ST_EINVAL,
+                       "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+                       name);
+    }
+    if (st_streq(old, name)) {
+        return st_fail(err, ST_EINVAL,
+                       "Renaming a container with the same name as its current "
+                       "name");
+    }
+    int r = engine_home_lock(instance, true, err);
+    r = r < 0 ? r : engine_name_claim(instance->engine, name, instance->config->id, err);
+    if (r < 0) {
+        engine_home_unlock(instance);
+        return r;
+    }
+    const char *copy = json_doc_copy(instance->config->doc, name);
+    instance->config->name = copy;
+    r = copy == NULL ? st_fail(err, ST_ENOMEM, "out of memory") : engine_config_save(instance, err);
+    if (r < 0) {
+        instance->config->name = old;
+        engine_name_release(instance->engine, name, instance->config->id);
+    } else {
+        engine_name_release(instance->engine, old, instance->config->id);
+    }
+    engine_home_unlock(instance);
+    return r;
+}
+
+int engine_remove(struct engine_instance *instance, bool force, bool volumes, struct st_err *err)
+{
+    struct engine_state state;
+    int r = engine_state_read(instance, &state, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (state.status == ENGINE_RUNNING || state.status == ENGINE_PAUSED ||
+        state.status == ENGINE_RESTARTING) {
+        if (!force) {
+            return st_fail(err, ST_ECONFLICT,
+                           "cannot remove container \"/%s\": container is %s: stop the container "
+                           "before removing or force remove",
+                           instance->config->name, engine_status_name(state.status));
+        }
+        r = state.status == ENGINE_RESTARTING ? engine_stop(instance, NULL, 0, err)
+                                              : engine_kill(instance, "SIGKILL", err);
+        if (r == -ST_ESRCH) {
+            r = await_gone(instance, err);
+        }
+        if (r < 0) {
+            return r;
+        }
+    }
+    r = engine_home_lock(instance, true, err);
+    if (r == -ST_ENOTFOUND && force) {
+        return 0; /* It was removed with its end. */
+    }
+    if (r < 0) {
+        return r;
+    }
+    int alive = engine_alive(instance->engine, instance->config->id);
+    if (alive == 1) {
+        r = st_fail(err, ST_ECONFLICT, "container %s was started meanwhile",
+                    instance->config->name);
+    } else if (alive == 0) {
+        r = engine_clean_run(instance, err);
+    }
+    r = r < 0 ? r : engine_erase(instance, volumes, err);
+    engine_home_unlock(instance);
+    return r;
+}
+
+int engine_wait(struct engine_instance *instance, enum engine_wait_for until, int *ret_exit_code,
+                struct st_err *err)
+{
+    struct engine_state state;
+    st_auto(fd) int fd = -1;
+    int code = -1;
+
+    int r = watch(instance, until == ENGINE_WAIT_NEXT_EXIT ? MON_WANT_NEXT_EXIT : 0, &fd, err);
+    if (r < 0) {
+        return r;
+    }
+    if (fd >= 0) {
+        r = await_exit(fd, -1, &code);
+        if (r < 0) {
+            return st_fail_os(err, r, "waiting for %s", instance->config->name);
+        }
+        if (code < 0 || until == ENGINE_WAIT_REMOVED) {
+            r = await_gone(instance, err);
+        }
+    }
+    if (code < 0 && r >= 0) {
+        r = engine_state_read(instance, &state, err);
+        code = r < 0 ? code : state.exit_code;
+    }
+    if (r < 0) {
+        return r;
+    }
+    *ret_exit_code = code;
+    return 0;
+}
+
+int engine_exec(struct engine_instance *instance, const struct engine_exec_options *options,
+                int *ret_exit_code, struct st_err *err)
+{
+    struct engine_state state;
+    int r = engine_state_read(instance, &state, err);
+
+    *ret_exit_code = 1;
+    if (r < 0) {
+        return r;
+    }
+    if (state.status == ENGINE_PAUSED) {
+        return st_fail(err, ST_ESTATE, "Container %s is paused, unpause the container before exec",
+                       instance->config->id);
+    }
+    if (state.status != ENGINE_RUNNING) {
+        return st_fail(err, ST_ESTATE, "container %s is not running", instance->config->id);
+    }
+    return engine_isolation_of(instance->config)->exec(instance, options, ret_exit_code, err);
+}
+
+int engine_ports(struct engine_instance *instance, struct engine_binding **ret_bindings,
+                 struct st_err *err)
+{
+    st_auto(net_lease) struct net_lease lease = {0};
+    int r = engine_alive(instance->engine, instance->config->id);
+
+    *ret_bindings = NULL;
+    if (r != 1 || !st_streq(instance->config->network.mode, "bridge")) {
+        return 0;
+    }
+    r = net_lease_get(&instance->engine->net, instance->config->id, &lease, err);
+    if (r < 0) {
+        return r == -ST_ENOTFOUND ? 0 : r;
+    }
+    struct engine_binding *all = calloc(lease.ports.count + 1, sizeof(*all));
+    if (all == NULL) {
+        return st_fail(err, ST_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < lease.ports.count; i++) {
+        const struct net_port *port = &lease.ports.list[i];
+        const uint8_t *a = (const uint8_t *)&port->host;
+
+        st_strcopy(all[i].protocol, sizeof(all[i].protocol),
+                   port->protocol == IPPROTO_UDP ? "udp" : "tcp");
+        st_snprintf(all[i].host_address, sizeof(all[i].host_address), "%u.%u.%u.%u", a[0], a[1],
+                    a[2], a[3]);
+        all[i].port = port->container_port;
+        all[i].host_port = port->host_first;
+    }
+    *ret_bindings = all;
+    return (int)lease.ports.count;
+}
