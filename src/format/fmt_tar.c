@@ -416,6 +416,13 @@ int fmt_tar_feed(struct fmt_tar *tar, const uint8_t *bytes, size_t size, size_t 
     return event;
 }
 
+uint64_t fmt_tar_skip(struct fmt_tar *tar)
+{
+    uint64_t bytes = tar->state == STATE_DATA ? tar->left : 0;
+    tar->left -= bytes;
+    return bytes;
+}
+
 int fmt_tar_finish(const struct fmt_tar *tar, struct st_err *err)
 {
     if (tar->state == STATE_ENDED ||

@@ -136,5 +136,9 @@ void fmt_tar_done(struct fmt_tar *tar);
 int fmt_tar_feed(struct fmt_tar *tar, const uint8_t *bytes, size_t size, size_t *ret_used,
                  struct st_err *err);
 
+/* Right after FMT_TAR_ENTRY: the entry's data, as it lies in the archive, need not be fed. Returns
+ * how many bytes the caller is to leave out; FMT_TAR_ENTRY_END follows. */
+uint64_t fmt_tar_skip(struct fmt_tar *tar);
+
 /* The input is at its end: 0, or -ST_ECORRUPT when the archive isn't. */
 int fmt_tar_finish(const struct fmt_tar *tar, struct st_err *err);

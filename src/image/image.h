@@ -42,8 +42,7 @@ enum image_layer_kind {
 struct image_layer {
     char diff_id[IMAGE_ID_SIZE];
     enum image_layer_kind kind;
-    char *path; /* absolute; read-only to everybody */
-    uint64_t size_bytes;
+    char *path; /* absolute; nobody may change what is in it */
 };
 
 struct image {
@@ -53,10 +52,8 @@ struct image {
     const struct spec_image_config *config; /* owned by the image */
     size_t layer_count;
     struct image_layer *layers; /* top to bottom, the order of overlayfs's lowerdir= */
-    uint64_t size_bytes;        /* of all unpacked layers */
-    char *layers_dir; /* what all paths of folders begin with, for mount options that would
+    char *layers_dir; /* what all paths begin with (without the slash), for mount options that would
                          be too long otherwise */
-    void *owned;      /* of the module */
 };
 
 /* Finds an image by name ("busybox", "busybox:1.35", "docker.io/library/busybox", "x@sha256:..."),

@@ -159,11 +159,10 @@ static int check_descriptor(const char *where, const struct spec_descriptor *d, 
 }
 
 static int check_descriptors(const char *where, const struct spec_descriptor *list, size_t count,
-                             struct st_err *err)
+                             size_t max, struct st_err *err)
 {
-    if (count > SPEC_IMAGE_MAX_LAYERS) {
-        return st_fail(err, ST_ELIMIT, "%s: %zu entries are more than %d", where, count,
-                       SPEC_IMAGE_MAX_LAYERS);
+    if (count > max) {
+        return st_fail(err, ST_ELIMIT, "%s: %zu entries are more than %zu", where, count, max);
     }
     for (size_t i = 0; i < count; i++) {
         int r = check_descriptor(where, &list[i], err);
@@ -199,7 +198,9 @@ int spec_index_parse(const char *text, size_t length, struct spec_index **ret_in
     struct spec_index *found = root;
     found->doc = doc;
     r = check_head(found->schema_version, found->media_type, SPEC_MEDIA_INDEX, err);
-    r = r < 0 ? r : check_descriptors("manifests", found->manifests, found->manifests_count, err);
+    r = r < 0 ? r
+              : check_descriptors("manifests", found->manifests, found->manifests_count,
+                                  SPEC_INDEX_MAX_MANIFESTS, err);
     if (r < 0) {
         json_doc_free(doc);
         return r;
@@ -234,7 +235,9 @@ int spec_manifest_parse(const char *text, size_t length, struct spec_manifest **
     found->doc = doc;
     r = check_head(found->schema_version, found->media_type, SPEC_MEDIA_MANIFEST, err);
     r = r < 0 ? r : check_descriptor("config", &found->config, err);
-    r = r < 0 ? r : check_descriptors("layers", found->layers, found->layers_count, err);
+    r = r < 0 ? r
+              : check_descriptors("layers", found->layers, found->layers_count,
+                                  SPEC_IMAGE_MAX_LAYERS, err);
     if (r < 0) {
         json_doc_free(doc);
         return r;

@@ -19,8 +19,9 @@
 
 /* The largest document that is read, as registries bound it. */
 #define SPEC_IMAGE_MAX_BYTES (4u << 20)
-/* The most layers and manifests of one document. */
+/* The most layers of an image, and manifests of an index. */
 #define SPEC_IMAGE_MAX_LAYERS 512
+#define SPEC_INDEX_MAX_MANIFESTS 8192
 /* "sha256:" and 64 digits, without the closing zero. */
 #define SPEC_DIGEST_LENGTH 71
 
