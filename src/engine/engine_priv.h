@@ -131,6 +131,11 @@ struct engine_stream {
     int exit_code;
 };
 
+/* ---- engine_list.c ---- */
+
+/* Bytes of the regular files below dir/path; 0 where there is nothing. `depth` is 0. */
+int64_t engine_tree_bytes(int dir, const char *path, unsigned depth);
+
 /* ---- engine_volume.c ---- */
 
 /* Makes the volumes that the config names, and names for its anonymous ones (arena: of the config

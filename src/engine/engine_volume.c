@@ -18,7 +18,7 @@
 #include "json/json_bind.h"
 #include "json/json_write.h"
 
-enum { RECORD_MAX = 1 << 20, NAME_SIZE = 256, DEPTH_MAX = 200 };
+enum { RECORD_MAX = 1 << 20, NAME_SIZE = 256 };
 
 struct record { /* the file "volume" */
     int64_t version;
@@ -424,29 +424,6 @@ int engine_volume_remove(struct engine *engine, const char *name, bool force, st
     return r < 0 && r != -ST_ENOENT ? st_fail_os(err, r, "removing the volume %s", name) : 0;
 }
 
-/* Bytes of the files below dir/name. */
-static int64_t tree_bytes(int dir, const char *name, unsigned depth)
-{
-    st_auto(os_dir) struct os_dir *entries = NULL;
-    const char *entry;
-    unsigned char type;
-    int64_t sum = 0;
-
-    if (depth > DEPTH_MAX || os_dir_open(dir, name, &entries) < 0) {
-        return 0;
-    }
-    while (os_dir_next(entries, &entry, &type) > 0) {
-        struct stat status;
-        if (type == DT_DIR) {
-            sum += tree_bytes(os_dir_fd(entries), entry, depth + 1);
-        } else if (os_fstatat(os_dir_fd(entries), entry, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-                   S_ISREG(status.st_mode)) {
-            sum += status.st_size;
-        }
-    }
-    return sum;
-}
-
 int engine_volume_prune(struct engine *engine, bool all, struct st_buf *removed,
                         int64_t *ret_freed_bytes, struct st_err *err)
 {
@@ -460,7 +437,7 @@ int engine_volume_prune(struct engine *engine, bool all, struct st_buf *removed,
         if (!all && !list[i].anonymous) {
             continue;
         }
-        int64_t bytes = tree_bytes(volumes, list[i].name, 0);
+        int64_t bytes = engine_tree_bytes(volumes, list[i].name, 0);
         r = drop(volumes, list[i].name);
         if (r < 0) {
             st_fail_os(err, r, "removing the volume %s", list[i].name);
