@@ -18,13 +18,27 @@ static const struct cli_option program_options[] = {
     {0},
 };
 
+/* docker's short forms. */
+static const struct cli_verb images = {.name = "images", .same_as = &strata_verb_image_ls};
+static const struct cli_verb history = {.name = "history", .same_as = &strata_verb_image_history};
+static const struct cli_verb import = {.name = "import", .same_as = &strata_verb_image_import};
+static const struct cli_verb load = {.name = "load", .same_as = &strata_verb_image_load};
+static const struct cli_verb rmi = {.name = "rmi", .same_as = &strata_verb_image_rm};
+static const struct cli_verb save = {.name = "save", .same_as = &strata_verb_image_save};
+static const struct cli_verb tag = {.name = "tag", .same_as = &strata_verb_image_tag};
+
 static const struct cli_verb *const verbs[] = {
     &strata_verb_attach,
     &strata_verb_cp,
     &strata_verb_create,
     &strata_verb_exec,
+    &history,
+    &strata_verb_image,
+    &images,
+    &import,
     &strata_verb_inspect,
     &strata_verb_kill,
+    &load,
     &strata_verb_logs,
     &strata_verb_pause,
     &strata_verb_port,
@@ -32,9 +46,12 @@ static const struct cli_verb *const verbs[] = {
     &strata_verb_rename,
     &strata_verb_restart,
     &strata_verb_rm,
+    &rmi,
     &strata_verb_run,
+    &save,
     &strata_verb_start,
     &strata_verb_stop,
+    &tag,
     &strata_verb_unpause,
     &strata_verb_volume,
     &strata_verb_wait,

@@ -24,6 +24,16 @@ extern const struct cli_verb strata_verb_stop;
 extern const struct cli_verb strata_verb_unpause;
 extern const struct cli_verb strata_verb_wait;
 
+/* Images. */
+extern const struct cli_verb strata_verb_image;
+extern const struct cli_verb strata_verb_image_history;
+extern const struct cli_verb strata_verb_image_import;
+extern const struct cli_verb strata_verb_image_load;
+extern const struct cli_verb strata_verb_image_ls;
+extern const struct cli_verb strata_verb_image_rm;
+extern const struct cli_verb strata_verb_image_save;
+extern const struct cli_verb strata_verb_image_tag;
+
 /* Volumes. */
 extern const struct cli_verb strata_verb_volume;
 

@@ -198,3 +198,21 @@ struct image_import {
 int image_import_tar(struct image_store *store, int fd, const struct image_import *import,
                      const struct image_limits *limits, char ret_id[IMAGE_ID_SIZE],
                      struct st_err *err);
+
+/* ---- First images, without a registry ------------------------------------------------------ */
+
+/* Makes busybox:latest from the machine's static busybox. */
+int image_bootstrap_busybox(struct image_store *store, char ret_id[IMAGE_ID_SIZE],
+                            struct st_err *err);
+
+struct image_bootstrap_debian { /* NULL in a member: the default */
+    const char *suite;          /* the machine's own */
+    const char *variant;        /* mmdebstrap's: minbase */
+    const char *mirror;         /* mmdebstrap's choice */
+    const char *include;        /* further packages, separated by commas; none */
+};
+
+/* Makes debian:VERSION and debian:latest with mmdebstrap, whose own messages go to standard error.
+ * -ST_ENOTFOUND, with the package to install as hint, when there is no mmdebstrap. */
+int image_bootstrap_debian(struct image_store *store, const struct image_bootstrap_debian *options,
+                           char ret_id[IMAGE_ID_SIZE], struct st_err *err);

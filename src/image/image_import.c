@@ -1,5 +1,5 @@
 /* Making an image of one layer from a tar. */
-#include "image/image.h"
+#include "image/image_import.h"
 
 #include <stdlib.h>
 
@@ -53,17 +53,17 @@ static int write_config(const struct image_import *import, const char *diff_id, 
     return spec_image_config_write(&config, 0, to);
 }
 
-int image_import_tar(struct image_store *store, int fd, const struct image_import *import,
-                     const struct image_limits *limits, char ret_id[IMAGE_ID_SIZE],
-                     struct st_err *err)
+int image_import_stream(struct image_store *store, image_read_fn *read, void *context,
+                        const struct image_import *import, const struct image_limits *limits,
+                        char ret_id[IMAGE_ID_SIZE], struct st_err *err)
 {
     struct image_plan plan;
     struct image_planned *image;
     st_auto(free) char *full = NULL;
     const struct image_planned_layer layer = {
         .label = (char *)(uintptr_t) "the imported tar",
-        .read = read_fd,
-        .read_context = &fd,
+        .read = read,
+        .read_context = context,
     };
     if (import->name != NULL) {
         int r = image_name_full(import->name, &full, err);
@@ -97,4 +97,11 @@ int image_import_tar(struct image_store *store, int fd, const struct image_impor
     }
     image_plan_done(&plan);
     return r;
+}
+
+int image_import_tar(struct image_store *store, int fd, const struct image_import *import,
+                     const struct image_limits *limits, char ret_id[IMAGE_ID_SIZE],
+                     struct st_err *err)
+{
+    return image_import_stream(store, read_fd, &fd, import, limits, ret_id, err);
 }

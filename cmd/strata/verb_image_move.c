@@ -1,0 +1,238 @@
+/* `strata image`: bringing images in and out: load, save, import, bootstrap. */
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cli_out.h"
+#include "os/os_file.h"
+#include "os/os_terminal.h"
+#include "os/os_time.h"
+#include "strata/verb_image.h"
+#include "strata/verbs.h"
+
+/* ---- load ---------------------------------------------------------------------------------- */
+
+static void quiet_report(void *context, const char *line)
+{
+    (void)context;
+    (void)line;
+}
+
+static int verb_load(struct cli *cli, struct st_err *err)
+{
+    st_auto(image_store) struct image_store *store = NULL;
+    const char *input = cli_text(cli, "input");
+    const struct image_limits limits = {.max_ratio = (uint32_t)cli_number(cli, "max-ratio")};
+    if (input != NULL && st_streq(input, "-")) {
+        input = NULL;
+    }
+    if (cli->n_args > 0) {
+        input = cli->args[0];
+    }
+    if (input == NULL && os_is_terminal(0)) {
+        return st_fail(err, ST_EINVAL,
+                       "there is nothing to load: name a file with --input, or send one to "
+                       "standard input");
+    }
+    int r = verb_open_images(cli, &store, err);
+    return r < 0 ? r
+                 : image_load(store, input, 0, &limits,
+                              cli_flag(cli, "quiet") ? quiet_report : verb_image_report, NULL, err);
+}
+
+static const struct cli_option load_options[] = {
+    {.name = "input",
+     .letter = 'i',
+     .kind = CLI_STRING,
+     .value = "FILE",
+     .complete = CLI_COMPLETE_FILE,
+     .help = "Read this file or folder instead of standard input."},
+    {.name = "max-ratio",
+     .kind = CLI_U64,
+     .value = "N",
+     .fallback = "250",
+     .help = "Refuse layers that unpack to more than N times their size."},
+    {.name = "quiet", .letter = 'q', .kind = CLI_FLAG, .help = "Do not say what was loaded."},
+    {.name = "platform", .kind = CLI_UNSUPPORTED},
+    {0},
+};
+
+static const struct cli_example load_examples[] = {
+    {"strata image load -i app.tar.gz", "Load what docker save and gzip have written."},
+    {"skopeo copy docker-daemon:app:1 oci:app:1 && strata load app", "Load an OCI layout."},
+    {0},
+};
+
+const struct cli_verb strata_verb_image_load = {
+    .name = "load",
+    .summary = "Load images from an archive or a folder.",
+    .about = "Archives may be docker's or OCI's, plain or compressed with gzip or zstd, their "
+             "layers too; a folder is an OCI layout. What it is is told by its content. Everything "
+             "in it is checked against its digest; if anything is wrong, nothing is loaded.",
+    .options = {load_options},
+    .arguments = "[FILE]",
+    .max = 1,
+    .complete = CLI_COMPLETE_FILE,
+    .examples = load_examples,
+    .run = verb_load,
+};
+
+/* ---- save ---------------------------------------------------------------------------------- */
+
+static int verb_save(struct cli *cli, struct st_err *err)
+{
+    st_auto(image_store) struct image_store *store = NULL;
+    st_auto(fd) int file = -1;
+    const char *output = cli_text(cli, "output");
+    const char *format = cli_text(cli, "format");
+    if (output == NULL && os_is_terminal(1)) {
+        return st_fail(err, ST_EINVAL,
+                       "an archive is nothing for a terminal: name a file with --output, or send "
+                       "standard output to one");
+    }
+    int r = verb_open_images(cli, &store, err);
+    if (r == 0 && output != NULL) {
+        file = os_open(output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        r = file < 0 ? st_fail_os(err, file, "opening %s", output) : 0;
+    }
+    return r < 0 ? r
+                 : image_save(store, (const char *const *)cli->args, cli->n_args,
+                              st_streq(format, "oci-archive") ? IMAGE_ARCHIVE_OCI
+                                                              : IMAGE_ARCHIVE_DOCKER,
+                              file >= 0 ? file : 1, err);
+}
+
+static const struct cli_option save_options[] = {
+    {.name = "format",
+     .kind = CLI_STRING,
+     .value = "FORMAT",
+     .fallback = "docker-archive",
+     .choices = "docker-archive|oci-archive",
+     .help = "Form of the archive."},
+    {.name = "output",
+     .letter = 'o',
+     .kind = CLI_STRING,
+     .value = "FILE",
+     .complete = CLI_COMPLETE_FILE,
+     .help = "Write this file instead of standard output."},
+    {.name = "platform", .kind = CLI_UNSUPPORTED},
+    {0},
+};
+
+const struct cli_verb strata_verb_image_save = {
+    .name = "save",
+    .summary = "Write images into one archive.",
+    .options = {save_options},
+    .arguments = "IMAGE...",
+    .min = 1,
+    .max = CLI_ANY,
+    .complete = CLI_COMPLETE_IMAGE,
+    .run = verb_save,
+};
+
+/* ---- import -------------------------------------------------------------------------------- */
+
+static int verb_import(struct cli *cli, struct st_err *err)
+{
+    st_auto(image_store) struct image_store *store = NULL;
+    st_auto(fd) int file = -1;
+    char id[IMAGE_ID_SIZE];
+    const struct image_import import = {
+        .name = cli->n_args > 1 ? cli->args[1] : NULL,
+        .created_by = cli_text(cli, "message"),
+        .created_s = (int64_t)(os_realtime_ns() / 1000000000U),
+    };
+    int r = verb_open_images(cli, &store, err);
+    if (r == 0 && !st_streq(cli->args[0], "-")) {
+        file = os_open(cli->args[0], O_RDONLY, 0);
+        r = file < 0 ? st_fail_os(err, file, "opening %s", cli->args[0]) : 0;
+    }
+    r = r < 0 ? r : image_import_tar(store, file >= 0 ? file : 0, &import, NULL, id, err);
+    return r < 0 ? r : cli_printf("%s\n", id);
+}
+
+static const struct cli_option import_options[] = {
+    {.name = "message",
+     .letter = 'm',
+     .kind = CLI_STRING,
+     .value = "TEXT",
+     .help = "What the image's history is to say."},
+    {.name = "change", .letter = 'c', .kind = CLI_UNSUPPORTED},
+    {.name = "platform", .kind = CLI_UNSUPPORTED},
+    {0},
+};
+
+const struct cli_verb strata_verb_image_import = {
+    .name = "import",
+    .summary = "Make an image of one layer from a tar, and print its ID.",
+    .options = {import_options},
+    .arguments = "FILE|- [NAME]",
+    .min = 1,
+    .max = 2,
+    .complete = CLI_COMPLETE_FILE,
+    .run = verb_import,
+};
+
+/* ---- bootstrap ----------------------------------------------------------------------------- */
+
+static int verb_bootstrap(struct cli *cli, struct st_err *err)
+{
+    st_auto(image_store) struct image_store *store = NULL;
+    char id[IMAGE_ID_SIZE];
+    const char *what = cli->args[0];
+    const struct image_bootstrap_debian debian = {
+        .suite = cli_text(cli, "suite"),
+        .variant = cli_text(cli, "variant"),
+        .mirror = cli_text(cli, "mirror"),
+        .include = cli_text(cli, "include"),
+    };
+    bool is_debian = st_streq(what, "debian");
+    if (!is_debian && !st_streq(what, "busybox")) {
+        return st_fail(err, ST_EINVAL, "\"%s\" cannot be made: busybox and debian can", what);
+    }
+    int r = verb_open_images(cli, &store, err);
+    if (r == 0) {
+        r = is_debian ? image_bootstrap_debian(store, &debian, id, err)
+                      : image_bootstrap_busybox(store, id, err);
+    }
+    return r < 0 ? r : cli_printf("%s\n", id);
+}
+
+static const struct cli_option bootstrap_options[] = {
+    {.name = "include",
+     .kind = CLI_STRING,
+     .value = "PACKAGES",
+     .help = "Packages that Debian's image is to have as well, separated by commas."},
+    {.name = "mirror",
+     .kind = CLI_STRING,
+     .value = "URL",
+     .help = "Where Debian's packages come from, if not from where mmdebstrap takes them."},
+    {.name = "suite",
+     .kind = CLI_STRING,
+     .value = "SUITE",
+     .help = "Debian's suite, such as bookworm. Without it, the machine's own."},
+    {.name = "variant",
+     .kind = CLI_STRING,
+     .value = "VARIANT",
+     .fallback = "minbase",
+     .help = "How much of Debian, as mmdebstrap names it."},
+    {0},
+};
+
+static const struct cli_example bootstrap_examples[] = {
+    {"strata image bootstrap busybox", "Make busybox:latest in a blink."},
+    {"strata image bootstrap debian --include curl", "Make debian:latest with one more package."},
+    {0},
+};
+
+const struct cli_verb strata_verb_image_bootstrap = {
+    .name = "bootstrap",
+    .summary = "Make a first image from the machine's own packages, without a registry.",
+    .about = "busybox is made of the package busybox-static, debian by mmdebstrap, which downloads "
+             "packages as apt does.",
+    .options = {bootstrap_options},
+    .arguments = "busybox|debian",
+    .min = 1,
+    .max = 1,
+    .examples = bootstrap_examples,
+    .run = verb_bootstrap,
+};
