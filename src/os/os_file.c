@@ -73,6 +73,16 @@ int os_memfd(const char *name, unsigned flags)
     return OS_CALL(memfd_create(name, flags | MFD_CLOEXEC));
 }
 
+int os_get_seals(int fd)
+{
+    return OS_CALL(fcntl(fd, F_GET_SEALS));
+}
+
+int os_add_seals(int fd, int seals)
+{
+    return OS_CALL(fcntl(fd, F_ADD_SEALS, seals));
+}
+
 int os_set_cloexec(int fd, bool on)
 {
     return OS_CALL(fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0));

@@ -45,6 +45,9 @@ int os_dup(int fd);
 int os_dup_to(int fd, int to_fd, int flags);
 int os_pipe(int ret_fds[2], int flags);
 int os_memfd(const char *name, unsigned flags);
+/* Seals of a memfd (F_SEAL_*). */
+int os_get_seals(int fd);
+int os_add_seals(int fd, int seals);
 int os_set_cloexec(int fd, bool on);
 int os_set_nonblocking(int fd, bool on);
 /* flags: CLOSE_RANGE_*. */

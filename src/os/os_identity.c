@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "os/os_priv.h"
@@ -104,6 +105,11 @@ int os_ioprio_set(int which, int who, int priority)
 int os_personality(unsigned long persona)
 {
     return OS_CALL(personality(persona));
+}
+
+int os_uname(struct utsname *ret_names)
+{
+    return OS_CALL(uname(ret_names));
 }
 
 int os_sethostname(const char *name, size_t length)

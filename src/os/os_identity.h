@@ -35,5 +35,8 @@ int os_sched_setattr(pid_t pid, const void *attr, unsigned flags);
 int os_ioprio_set(int which, int who, int priority);
 int os_personality(unsigned long persona);
 
+struct utsname;
+int os_uname(struct utsname *ret_names);
+
 int os_sethostname(const char *name, size_t length);
 int os_setdomainname(const char *name, size_t length);

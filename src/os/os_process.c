@@ -201,8 +201,9 @@ static void run_child(const struct os_spawn *spawn, const int sources[3], int nu
 pid_t os_spawn(const struct os_spawn *spawn, int *ret_pidfd)
 {
     int report[2];
-    st_auto(fd) int null_fd = os_open("/dev/null", O_RDWR, 0);
-    if (null_fd < 0) {
+    bool wants_null = spawn->stdin_fd < 0 || spawn->stdout_fd < 0 || spawn->stderr_fd < 0;
+    st_auto(fd) int null_fd = wants_null ? os_open("/dev/null", O_RDWR, 0) : -1;
+    if (wants_null && null_fd < 0) {
         return null_fd;
     }
     int r = os_pipe(report, 0);

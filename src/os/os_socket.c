@@ -168,7 +168,7 @@ ssize_t os_send_fds(int socket, const void *from, size_t size, const int *fds, s
         header->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
         memcpy(CMSG_DATA(header), fds, fd_count * sizeof(int));
     }
-    return os_sendmsg(socket, &message, 0);
+    return os_sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
 static void take_fds(struct cmsghdr *header, int *ret_fds, size_t max_fds, size_t *count)

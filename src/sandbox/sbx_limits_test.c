@@ -30,12 +30,12 @@ static void lowers_a_limit_and_clamps_one_that_it_may_not_raise(void **state)
 {
     (void)state;
     struct rlimit now;
-    assert_int_equal(sbx_rlimit_set(RLIMIT_NOFILE, 500, 600), 0);
-    int r = sbx_rlimit_set(RLIMIT_NOFILE, 550, 700);
+    assert_int_equal(sbx_rlimit_set(0, RLIMIT_NOFILE, 500, 600), 0);
+    int r = sbx_rlimit_set(0, RLIMIT_NOFILE, 550, 700);
     assert_int_equal(os_prlimit(0, RLIMIT_NOFILE, NULL, &now), 0);
     assert_int_equal(now.rlim_cur, 550);
     assert_int_equal(now.rlim_max, r == 1 ? 600 : 700);
-    assert_int_equal(sbx_rlimit_set(RLIMIT_NOFILE, 20, 10), -ST_EINVAL);
+    assert_int_equal(sbx_rlimit_set(0, RLIMIT_NOFILE, 20, 10), -ST_EINVAL);
 }
 
 static void parses_lists_of_cpus(void **state)

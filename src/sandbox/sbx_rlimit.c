@@ -41,20 +41,20 @@ const char *const *sbx_rlimit_names(void)
     return names;
 }
 
-int sbx_rlimit_set(int number, uint64_t soft, uint64_t hard)
+int sbx_rlimit_set(pid_t pid, int number, uint64_t soft, uint64_t hard)
 {
     struct rlimit wanted = {.rlim_cur = soft, .rlim_max = hard};
     struct rlimit now;
-    int r = os_prlimit(0, number, &wanted, NULL);
+    int r = os_prlimit(pid, number, &wanted, NULL);
     if (r != -ST_EPERM) {
         return r;
     }
-    r = os_prlimit(0, number, NULL, &now);
+    r = os_prlimit(pid, number, NULL, &now);
     if (r < 0) {
         return r;
     }
     wanted.rlim_max = ST_MIN(wanted.rlim_max, now.rlim_max);
     wanted.rlim_cur = ST_MIN(wanted.rlim_cur, wanted.rlim_max);
-    r = os_prlimit(0, number, &wanted, NULL);
+    r = os_prlimit(pid, number, &wanted, NULL);
     return r < 0 ? r : 1;
 }
