@@ -229,7 +229,7 @@ static int collect_in(struct engine *engine, int dir, bool folders, size_t *clea
     return r;
 }
 
-/* Files in the run folder that a killed command left: ".oci-PID-N.log", ".exec-PID.json". */
+/* What killed commands left in the run folder: ".oci-PID-N.log", ".exec-PID.json", ".cp-PID". */
 static void collect_files(struct engine *engine)
 {
     st_auto(os_dir) struct os_dir *entries = NULL;
@@ -240,11 +240,14 @@ static void collect_files(struct engine *engine)
         return;
     }
     while (os_dir_next(entries, &name, &type) > 0) {
-        const char *rest = st_after_prefix(name, ".oci-");
+        static const char *const prefixes[] = {".oci-", ".exec-", ".cp-"};
+        const char *rest = NULL;
         char pid[24];
         uint64_t n;
 
-        rest = rest != NULL ? rest : st_after_prefix(name, ".exec-");
+        for (size_t i = 0; rest == NULL && i < ST_COUNT(prefixes); i++) {
+            rest = st_after_prefix(name, prefixes[i]);
+        }
         size_t digits = rest == NULL ? 0 : strspn(rest, "0123456789");
         if (digits == 0 || digits >= sizeof(pid)) {
             continue;
@@ -252,7 +255,7 @@ static void collect_files(struct engine *engine)
         memcpy(pid, rest, digits);
         pid[digits] = 0;
         if (st_parse_u64(pid, 10, INT32_MAX, &n) >= 0 && os_kill((pid_t)n, 0) == -ST_ESRCH) {
-            (void)os_unlinkat(engine->run_fd, name, 0);
+            (void)os_remove_tree(engine->run_fd, name);
         }
     }
 }
@@ -275,8 +278,8 @@ int engine_collect(struct engine *engine, struct st_err *err)
     if (r < 0) {
         return st_fail_os(err, r, "collecting what dead processes left");
     }
+    collect_files(engine);
     if (cleaned > 0) {
-        collect_files(engine);
         (void)net_collect(&engine->net, lease_is_alive, engine, NULL);
     }
     return 0;

@@ -161,5 +161,8 @@ void engine_identity_done(struct engine_identity *identity);
 
 /* Appends the entries of the "monitor" file about the root folder. */
 int engine_rootfs_entries(struct engine_instance *instance, struct st_buf *to, struct st_err *err);
+/* Bytes of its writable layer, and of that with the image's layers. */
+int engine_size(struct engine_instance *instance, int64_t *ret_own_bytes, int64_t *ret_all_bytes,
+                struct st_err *err);
 /* Copies what the image has at `target` into an empty volume. */
 int engine_rootfs_fill(int root, const char *target, const char *volume, struct st_err *err);
