@@ -286,7 +286,7 @@ static int receive_child(struct ctr_launch *launch, pid_t pid, bool in_v2, struc
     if (r == 0) {
         r = set_oom_score(launch, pid, err);
     }
-    if (r == 0 && init->process.user_namespace) {
+    if (r == 0) {
         r = ctr_process_limits(&init->process, pid, err);
     }
     if (r == 0 && (init->namespaces.created & CLONE_NEWUSER) != 0 &&

@@ -50,7 +50,7 @@ static int copy_attributes(int from, int to, const struct stat *stat)
 
     r = r < 0 ? r : copy_xattrs(from, to);
     r = r < 0 ? r : os_fchmod(to, stat->st_mode & 07777);
-    return r < 0 ? r : os_utimensat(to, NULL, times, 0);
+    return r < 0 ? r : os_utimensat(to, "", times, AT_EMPTY_PATH);
 }
 
 static int copy_file(int from_dir, const char *name, int to_dir, const struct stat *stat)

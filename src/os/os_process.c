@@ -286,6 +286,16 @@ pid_t os_getpid(void)
     return getpid();
 }
 
+int os_setpgid(pid_t pid, pid_t group)
+{
+    return OS_CALL(setpgid(pid, group));
+}
+
+int os_execvp(const char *name, char *const argv[])
+{
+    return OS_CALL(execvp(name, argv));
+}
+
 int os_setsid(void)
 {
     return OS_CALL(setsid());

@@ -81,4 +81,7 @@ int os_signal(int signal_number, void (*handler)(int));
 
 int os_setsid(void);
 pid_t os_getpid(void);
+int os_setpgid(pid_t pid, pid_t group);
+/* Finds the program in PATH; returns only on failure. */
+int os_execvp(const char *name, char *const argv[]);
 int os_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
