@@ -74,7 +74,6 @@ static void add_base(struct mounts *m, const struct engine_launch *launch)
 {
     const struct engine_config *config = launch->instance->config;
     bool privileged = config->security.privileged;
-    bool host_ipc = st_streq(config->security.ipc_mode, "host");
 
     add(m, "/proc", "proc", "proc", "nosuid,noexec,nodev");
     add(m, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k");
@@ -83,11 +82,7 @@ static void add_base(struct mounts *m, const struct engine_launch *launch)
     add(m, "/sys", "sysfs", "sysfs", privileged ? "nosuid,noexec,nodev" : "nosuid,noexec,nodev,ro");
     add(m, "/sys/fs/cgroup", "cgroup", "cgroup",
         privileged ? "nosuid,noexec,nodev" : "nosuid,noexec,nodev,ro");
-    if (host_ipc) {
-        add(m, "/dev/mqueue", "bind", "/dev/mqueue", "rbind,nosuid,noexec,nodev");
-    } else {
-        add(m, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
-    }
+    add(m, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
     add_shm(m, launch, launch->instance->engine);
 }
 

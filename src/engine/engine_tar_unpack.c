@@ -196,7 +196,7 @@ static int end_entry(struct unpack *u)
 
     if (u->file >= 0) {
         r = e->sparse ? os_ftruncate(u->file, (off_t)e->size) : 0;
-        r = r < 0 ? r : os_utimensat(u->file, NULL, times, 0);
+        r = r < 0 ? r : os_utimensat(u->file, "", times, AT_EMPTY_PATH);
         os_close(&u->file);
     }
     return r;

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Makes each call of src/os fail, one after another, in every command: no crash, no hang, an error in one line, and
-nothing left that the next command does not clean.
+nothing left that the next command does not clean. Or kills a process of every command at random instants.
 
 Usage: torture.py BUILD [--program strata-oci|strata] [--case NAME]... [--every N] [--budget SECONDS] [--list]
+       torture.py BUILD --kill COUNT [--seed N] [--program ...] [--case NAME]...
 
-BUILD is configured with -Dfault_injection=true (./bootstrap build torture). A command is run once to count its calls,
+With --kill (any build) each try runs one command and kills with SIGKILL, at a random instant of it, the command or one
+of the strata, strata-oci and strata-monitor processes that it started; a user's next command must clean what is left.
+Without, BUILD is configured with -Dfault_injection=true (./bootstrap build torture). A command is run once to count its calls,
 which all processes of its family number together, then once for each number with that call failing (src/os/fault.h).
 Every N-th number is tried with --every; with a budget, numbers are drawn evenly so that the time suffices. Needs root:
 it runs in a network and a mount namespace of its own.
@@ -60,16 +63,20 @@ class Plan:
         return calls, failed, name.split(b"\0")[0].decode()
 
 
-def children():
-    """Living descendants that came back to us because their parents died."""
-    found = []
+def family():
+    """Processes whose chain of parents leads to us: pid -> (name, parent)."""
+    all_of_them = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            stat = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+            head, tail = open(f"/proc/{pid}/stat").read().rsplit(")", 1)
         except OSError:
             continue
-        if int(stat[1]) == os.getpid() and stat[0] != "Z":
-            found.append(int(pid))
+        if tail.split()[0] != "Z":
+            all_of_them[int(pid)] = (head.split("(", 1)[1], int(tail.split()[1]))
+    found, grown = {}, {os.getpid()}
+    while grown:
+        grown = {pid for pid, (_, parent) in all_of_them.items() if parent in grown}
+        found.update((pid, all_of_them[pid]) for pid in grown)
     return found
 
 
@@ -90,8 +97,13 @@ def what_is_there(tag):
 
 
 def net_is_there():
+    """Links and rules of our network namespace."""
     out = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout
-    return {line.split(":")[1].strip().split("@")[0] for line in out.splitlines() if "veth" in line}
+    things = {"link " + line.split(":")[1].strip().split("@")[0] for line in out.splitlines()}
+    if shutil.which("nft"):
+        rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True).stdout
+        things.update("rule " + line.strip() for line in rules.splitlines() if len(line.strip()) > 1)
+    return things
 
 
 class Torturer:
@@ -132,34 +144,73 @@ class Torturer:
         elif status > 0 and len(lines) > case.max_lines:
             self.find(case, number, what + f"{len(lines)} lines: {text.strip()[:300]}")
 
-    def settle(self, case, number):
+    def settle(self, case, number, what):
         """Cleans up as a user would, and looks at what is still there."""
         case.clean()
         end = time.monotonic() + 5
         while True:
             reap()
-            left = (what_is_there(case.tag) | {f"process {p}" for p in children()} | net_is_there() | set(case.left()))
-            left -= case.before
+            left = self.everything(case) - case.before
             if not left or time.monotonic() > end:
                 break
             time.sleep(0.02)
         if left:
-            self.find(case, number, f"{self.plan.read()[2]} failing: leaves {', '.join(sorted(left)[:4])}")
-            for pid in children():
+            self.find(case, number, f"{what}: leaves {', '.join(sorted(left)[:4])}")
+            for pid in family():
                 os.kill(pid, signal.SIGKILL)
             case.clean()
+            case.before = self.everything(case)
+
+    @staticmethod
+    def everything(case):
+        return (what_is_there(case.tag) | {f"process {name}" for name, _ in family().values()} | net_is_there() |
+                set(case.left()))
+
+    def start(self, case):
+        """One good run, after which what is there counts as the machine's own. Returns its seconds."""
+        case.prepare()
+        began = time.monotonic()
+        status, text = self.run(case, 0, 0)
+        took = time.monotonic() - began
+        if status != case.status:
+            self.find(case, 0, f"status {status} without any failure: {text.strip()[-300:]}")
+        case.clean()
+        time.sleep(0.2)
+        reap()
+        case.before = self.everything(case)
+        for line in sorted(case.before):
+            if line.startswith("process"):
+                self.find(case, 0, f"a good run leaves {line}")
+        return took
+
+    def kill_one(self, case, number, took):
+        case.prepare()
+        self.plan.write(0, 0)
+        moment = time.monotonic() + random.random() * took * 1.1
+        process = subprocess.Popen(case.command, cwd=case.folder, env=case.env, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(max(0.0, moment - time.monotonic()))
+        victims = [pid for pid, (name, _) in family().items() if pid == process.pid or name.startswith("strata")]
+        victim = random.choice(victims or [process.pid])
+        name = family().get(victim, ("?", 0))[0]
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        try:
+            process.wait(TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            self.find(case, number, f"{name} killed: the command hangs")
+        self.settle(case, number, f"{name} killed")
 
     def torture(self, case, every, seconds):
-        case.before = set()
-        case.prepare()
-        status, text = self.run(case, 0, 0)
+        self.start(case)
         calls = self.plan.read()[0]
         if calls == 0:
             self.find(case, 0, "no call counted: is this a build with -Dfault_injection=true?")
             return
-        if status != case.status:
-            self.find(case, 0, f"status {status} without any failure: {text.strip()[-300:]}")
-        self.settle(case, 0)
         numbers, began = list(range(1, calls + 1, every)), time.monotonic()
         if seconds:
             random.shuffle(numbers)
@@ -170,9 +221,20 @@ class Torturer:
             case.prepare()
             status, text = self.run(case, number, ERRNOS[number % len(ERRNOS)])
             self.judge(case, number, status, text)
-            self.settle(case, number)
+            self.settle(case, number, f"{self.plan.read()[2]} failing")
             tried += 1
         print(f"{case.name}: {tried} of {calls} calls made to fail", flush=True)
+
+
+def kill_loop(torturer, cases, count, seed):
+    seed = seed if seed is not None else random.randrange(1 << 30)
+    random.seed(seed)
+    print(f"seed {seed}", flush=True)
+    took = {case: torturer.start(case) for case in cases}
+    for number in range(1, count + 1):
+        case = random.choice(cases)
+        torturer.kill_one(case, number, took[case])
+    print(f"{count} processes killed in {len(cases)} commands", flush=True)
 
 
 def main():
@@ -182,6 +244,8 @@ def main():
     parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--budget", type=int, default=0)
+    parser.add_argument("--kill", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--list", action="store_true")
     args = parser.parse_args()
     if os.geteuid() != 0:
@@ -199,11 +263,16 @@ def main():
         if not cases:
             skip("no such case, or its program is not built")
         torturer = Torturer(args.build, work)
-        for case in cases:
-            torturer.torture(case, args.every, args.budget / len(cases) if args.budget else 0)
+        if args.kill:
+            kill_loop(torturer, cases, args.kill, args.seed)
+        else:
+            for case in cases:
+                torturer.torture(case, args.every, args.budget / len(cases) if args.budget else 0)
         print(f"torture: {len(cases)} cases, {len(torturer.bad)} findings")
         sys.exit(1 if torturer.bad else 0)
     finally:
+        for pid in family():
+            os.kill(pid, signal.SIGKILL)
         subprocess.run(["rm", "-rf", "--one-file-system", work])
 
 

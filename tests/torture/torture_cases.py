@@ -16,6 +16,36 @@ def make_root(folder):
         os.symlink("busybox", os.path.join(folder, "bin", name))
 
 
+def make_config(tag, args):
+    capabilities = ["CAP_KILL", "CAP_AUDIT_WRITE"]
+
+    def mount(path, kind, *options):
+        return {"destination": path, "type": kind, "source": kind, "options": list(options)}
+    return {
+        "ociVersion": "1.0.2", "hostname": "torture", "root": {"path": "rootfs", "readonly": True},
+        "process": {"args": args, "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}, "noNewPrivileges": True,
+                    "capabilities": {k: capabilities for k in ("bounding", "effective", "permitted")}},
+        "mounts": [mount("/proc", "proc"), mount("/dev", "tmpfs", "nosuid", "mode=755"),
+                   mount("/dev/pts", "devpts", "newinstance"), mount("/dev/shm", "tmpfs", "size=64k"),
+                   mount("/sys", "sysfs", "ro"), mount("/sys/fs/cgroup", "cgroup", "ro")],
+        "linux": {
+            "cgroupsPath": "/" + tag, "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"],
+            "namespaces": [{"type": t} for t in ("pid", "network", "ipc", "uts", "mount", "cgroup")],
+            "resources": {"memory": {"limit": 1 << 26}, "pids": {"limit": 64}, "devices": [{"allow": False}]},
+            "seccomp": {"defaultAction": "SCMP_ACT_ALLOW",
+                        "syscalls": [{"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}]},
+        },
+    }
+
+
+def quietly(command, folder, env):
+    """A command of the surroundings; when it hangs, what it should have done is found missing later."""
+    try:
+        subprocess.run(command, cwd=folder, env=env, timeout=20, **QUIET)
+    except subprocess.TimeoutExpired:
+        print(f"hangs: {' '.join(command)}", flush=True)
+
+
 class Case:
     """One command. A failure may take max_lines lines of stderr; a silent command may fail without any."""
     max_lines = 2  # the error and its hint
@@ -44,7 +74,7 @@ class OciCase(Case):
         super().__init__("strata-oci", "oci-" + name, [*oci.base, *words], oci.bundle, oci.env, oci.tag)
 
     def call(self, *words):
-        subprocess.run([*self.oci.base, *words], cwd=self.oci.bundle, env=self.oci.env, timeout=30, **QUIET)
+        quietly([*self.oci.base, *words], self.oci.bundle, self.oci.env)
 
     def prepare(self):
         if self.state != "none":
@@ -70,18 +100,11 @@ class Oci:
         make_root(os.path.join(self.bundle, "rootfs"))
         self.base = [os.path.join(build, "strata-oci"), "--root", self.root]
         self.env = {"PATH": PATH, "HOME": work}
-        subprocess.run([self.base[0], "spec"], cwd=self.bundle, env=self.env, check=True, **QUIET)
-        path = os.path.join(self.bundle, "config.json")
-        config = json.load(open(path))
-        config["process"].update(terminal=False, args=["/bin/sleep", "100"], rlimits=[])
-        config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
-            {"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}]}
-        config["linux"]["resources"] = {"memory": {"limit": 1 << 26}, "pids": {"limit": 64}}
-        config["linux"]["cgroupsPath"] = "/" + self.tag
-        json.dump(config, open(path, "w"))
-        config["process"]["args"] = ["/bin/true"]
+        config = make_config(self.tag, ["/bin/sleep", "100"])
+        json.dump(config, open(os.path.join(self.bundle, "config.json"), "w"))
         self.short = os.path.join(work, "short")
         os.makedirs(self.short)
+        config["process"]["args"] = ["/bin/true"]
         config["root"]["path"] = os.path.join(self.bundle, "rootfs")
         json.dump(config, open(os.path.join(self.short, "config.json"), "w"))
 
@@ -114,7 +137,7 @@ class StrataCase(Case):
         super().__init__("strata", "strata-" + name, [strata.exe, *words], strata.work, strata.env, strata.tag)
 
     def call(self, *words):
-        subprocess.run([self.strata.exe, *words], env=self.strata.env, timeout=60, **QUIET)
+        quietly([self.strata.exe, *words], self.strata.work, self.strata.env)
 
     def prepare(self):
         options = ["--name", self.tag, "--network", "none", "busybox", "sleep", "100"]
