@@ -145,7 +145,8 @@ int ctr_lookup_program(const char *name, const char *search, char *ret_path, siz
     case -ST_EACCES:
         return st_fail(err, ST_EACCES, "exec: \"%s\": permission denied", name);
     case -ST_EISDIR:
-        return st_fail(err, ST_EISDIR, "exec: \"%s\": is a directory", name);
+        /* Engines know 126 by the words "permission denied", which is what execve would say. */
+        return st_fail(err, ST_EACCES, "exec: \"%s\": is a directory: permission denied", name);
     default:
         return st_fail_os(err, r, "exec: \"%s\": stat %s", name, name);
     }
