@@ -91,3 +91,56 @@ const struct cli_verb oci_verb_ps = {
     .command = true,
     .run = verb_ps,
 };
+
+static const struct cli_option spec_options[] = {
+    {.name = "bundle",
+     .letter = 'b',
+     .kind = CLI_STRING,
+     .value = "DIR",
+     .complete = CLI_COMPLETE_FOLDER,
+     .help = "Write config.json into DIR."},
+    {.name = "rootless",
+     .kind = CLI_FLAG,
+     .help = "Make one for an unprivileged user, with a user namespace."},
+    {0},
+};
+
+static int verb_spec(struct cli *cli, struct st_err *err)
+{
+    char path[4096];
+    const char *bundle = cli_text(cli, "bundle");
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(OUTPUT_MAX);
+    if (st_snprintf(path, sizeof(path), "%s/config.json", bundle == NULL ? "." : bundle) >=
+        sizeof(path)) {
+        return st_fail(err, ST_ENAMETOOLONG, "--bundle is too long");
+    }
+    int r = ctr_spec(cli_flag(cli, "rootless"), &text, err);
+    if (r < 0) {
+        return r;
+    }
+    st_auto(fd) int fd = os_open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (fd == -ST_EEXIST) {
+        return st_fail(err, ST_EEXIST, "File %s exists. Remove it first", path);
+    }
+    r = fd < 0 ? fd : os_write_all(fd, text.data, text.length);
+    return r < 0 ? st_fail_os(err, r, "writing %s", path) : 0;
+}
+
+static int verb_features(struct cli *cli, struct st_err *err)
+{
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(OUTPUT_MAX);
+    (void)cli;
+    return print(ctr_features(&text, err), &text, err);
+}
+
+const struct cli_verb oci_verb_spec = {
+    .name = "spec",
+    .summary = "Write a config.json to begin with.",
+    .options = {spec_options},
+    .run = verb_spec,
+};
+const struct cli_verb oci_verb_features = {
+    .name = "features",
+    .summary = "Print what this runtime supports as JSON.",
+    .run = verb_features,
+};

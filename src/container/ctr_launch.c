@@ -257,34 +257,13 @@ static int make_listener(struct ctr_launch *launch, struct st_err *err)
     return 0;
 }
 
-static int set_oom_score(const struct ctr_launch *launch, pid_t pid, struct st_err *err)
-{
-    const struct spec_process *process = launch->config->process;
-    char path[48], text[16];
-    if (!process->has_oom_score_adj) {
-        return 0;
-    }
-    st_snprintf(path, sizeof(path), "%d/oom_score_adj", pid);
-    size_t length = st_snprintf(text, sizeof(text), "%d", process->oom_score_adj);
-    int r = ctr_proc_write(launch->init.proc, path, text, length);
-    if (r == -ST_EACCES || r == -ST_EPERM) {
-        if (launch->runtime->warn != NULL) {
-            launch->runtime->warn(launch->runtime->warn_arg,
-                                  "oom_score_adj was not lowered, since CAP_SYS_RESOURCE is "
-                                  "missing");
-        }
-        return 0;
-    }
-    return r < 0 ? st_fail_os(err, r, "setting oom_score_adj to %s", text) : 0;
-}
-
 /* What the runtime does for the new process before it may go on. */
 static int receive_child(struct ctr_launch *launch, pid_t pid, bool in_v2, struct st_err *err)
 {
     const struct ctr_init *init = &launch->init;
     int r = ctr_cgroup_join(&launch->cgroup, pid, in_v2, NULL, err);
     if (r == 0) {
-        r = set_oom_score(launch, pid, err);
+        r = ctr_process_oom_score(&init->process, pid, err);
     }
     if (r == 0) {
         r = ctr_process_limits(&init->process, pid, err);
@@ -552,6 +531,7 @@ int ctr_launch(struct ctr_launch *launch, struct st_err *err)
     launch->record.oci_version = launch->config->oci_version;
     launch->record.created_ns = os_realtime_ns();
     launch->record.uid = os_geteuid();
+    launch->record.no_new_keyring = options->no_new_keyring;
     launch->record.annotations = launch->config->annotations;
     launch->record.annotations_count = launch->config->annotations_count;
     launch->record.config = launch->config_text.data;

@@ -87,6 +87,22 @@ int ctr_process_limits(const struct ctr_process *process, pid_t pid, struct st_e
     return 0;
 }
 
+int ctr_process_oom_score(const struct ctr_process *process, pid_t pid, struct st_err *err)
+{
+    char path[48], text[16];
+    if (!process->spec->has_oom_score_adj) {
+        return 0;
+    }
+    st_snprintf(path, sizeof(path), "%d/oom_score_adj", pid);
+    size_t length = st_snprintf(text, sizeof(text), "%d", process->spec->oom_score_adj);
+    int r = ctr_proc_write(process->proc, path, text, length);
+    if (r == -ST_EACCES || r == -ST_EPERM) {
+        warn(process, "oom_score_adj was not lowered, since CAP_SYS_RESOURCE is missing");
+        return 0;
+    }
+    return r < 0 ? st_fail_os(err, r, "setting oom_score_adj to %s", text) : 0;
+}
+
 static int join_keyring(const struct ctr_process *process, struct st_err *err)
 {
     if (process->keyring == NULL) {
@@ -307,7 +323,11 @@ static int load_filter(struct ctr_process *process, struct st_err *err)
 
 int ctr_process_restrict(struct ctr_process *process, struct st_err *err)
 {
-    int r = set_labels(process, err);
+    /* With a user namespace the runtime did it: here it could raise none. */
+    int r = process->user_namespace ? 0 : ctr_process_limits(process, 0, err);
+    if (r == 0) {
+        r = set_labels(process, err);
+    }
     if (r == 0 && process->filter != NULL &&
         (!process->spec->no_new_privileges || process->listener_channel >= 0)) {
         r = load_filter(process, err);

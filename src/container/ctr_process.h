@@ -46,6 +46,9 @@ int ctr_process_caps(struct ctr_process *process, struct st_err *err);
  * with one warning where they may not be raised. */
 int ctr_process_limits(const struct ctr_process *process, pid_t pid, struct st_err *err);
 
+/* The oom_score_adj of a child of the caller; a warning where it may not be lowered that far. */
+int ctr_process_oom_score(const struct ctr_process *process, pid_t pid, struct st_err *err);
+
 /* Session, keyring, scheduling, personality, no_new_privs. */
 int ctr_process_prepare(struct ctr_process *process, struct st_err *err);
 

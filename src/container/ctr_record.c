@@ -27,6 +27,7 @@ struct stored {
     uint64_t start;
     uint64_t created;
     uint32_t uid;
+    bool no_new_keyring;
     struct json_pair *annotations;
     size_t annotations_count;
 };
@@ -41,6 +42,7 @@ static const struct json_field stored_fields[] = {
     JSON_U64(struct stored, "start", start, JSON_KEEP),
     JSON_U64(struct stored, "created", created, JSON_KEEP),
     JSON_U32(struct stored, "uid", uid, JSON_KEEP),
+    JSON_BOOLEAN(struct stored, "noNewKeyring", no_new_keyring, 0),
     JSON_PAIRS(struct stored, "annotations", annotations),
 };
 static const struct json_table stored_table = JSON_TABLE(struct stored, stored_fields);
@@ -135,6 +137,7 @@ int ctr_record_read(const char *text, size_t length, struct ctr_record *ret_reco
         .start_ticks = s->start,
         .created_ns = s->created,
         .uid = s->uid,
+        .no_new_keyring = s->no_new_keyring,
         .annotations = s->annotations,
         .annotations_count = s->annotations_count,
         .config = text + header + record_length,
@@ -161,6 +164,7 @@ int ctr_record_write(const struct ctr_record *record, struct st_buf *to)
         .start = record->start_ticks,
         .created = record->created_ns,
         .uid = record->uid,
+        .no_new_keyring = record->no_new_keyring,
         .annotations = record->annotations,
         .annotations_count = record->annotations_count,
     };

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,6 +31,7 @@ struct ctr_record {
     pid_t pid;               /* of the container's first process, in the runtime's namespace */
     uint64_t start_ticks;    /* and its start time, see os_process_start_time */
     uint64_t created_ns;     /* since 1970 */
+    bool no_new_keyring;     /* exec keeps the caller's session keyring too */
     uint32_t uid;            /* who made it */
     struct json_pair *annotations;
     size_t annotations_count;
