@@ -164,7 +164,7 @@ class Strata:
         self.exe, self.work, self.tag = os.path.join(build, "strata"), work, f"tort{os.getpid()}"
         self.env = {"PATH": PATH, "HOME": work, "STRATA_DATA": os.path.join(work, "data"),
                     "STRATA_RUN": os.path.join(work, "run")}
-        subprocess.run([self.exe, "image", "bootstrap"], env=self.env, check=True, **QUIET)
+        subprocess.run([self.exe, "image", "bootstrap", "busybox"], env=self.env, check=True, **QUIET)
         self.archive = os.path.join(work, "busybox.tar")
         subprocess.run([self.exe, "image", "save", "-o", self.archive, "busybox"], env=self.env, **QUIET)
 
