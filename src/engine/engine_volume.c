@@ -437,7 +437,9 @@ int engine_volume_prune(struct engine *engine, bool all, struct st_buf *removed,
         if (!all && !list[i].anonymous) {
             continue;
         }
-        int64_t bytes = engine_tree_bytes(volumes, list[i].name, 0);
+        char data[NAME_SIZE + 8];
+        st_snprintf(data, sizeof(data), "%s/_data", list[i].name);
+        int64_t bytes = engine_tree_bytes(volumes, data, 0);
         r = drop(volumes, list[i].name);
         if (r < 0) {
             st_fail_os(err, r, "removing the volume %s", list[i].name);
