@@ -119,7 +119,7 @@ int engine_stop(struct engine_instance *instance, const char *signal, int timeou
     if (timeout_s == ENGINE_TIMEOUT_DEFAULT) {
         timeout_s = p->has_stop_timeout_s ? (int)p->stop_timeout_s : DEFAULT_STOP_S;
     }
-    int r = watch(instance, 0, &fd, err);
+    int r = watch(instance, MON_WANT_OWNER, &fd, err);
     if (r < 0 || fd < 0) {
         return r;
     }
@@ -168,7 +168,8 @@ int engine_kill(struct engine_instance *instance, const char *signal, struct st_
         return number;
     }
     bool stop = number == SIGKILL || number == signal_of(instance, NULL, NULL);
-    int r = watch(instance, 0, &fd, err);
+    /* Only where the end is awaited may the cleaning be asked for. */
+    int r = watch(instance, number == SIGKILL ? MON_WANT_OWNER : 0, &fd, err);
     if (r >= 0 && fd < 0) {
         r = st_fail(err, ST_ESRCH, "Container %s is not running", instance->config->id);
     }

@@ -159,7 +159,7 @@ static void handle(struct monitor *m, struct mon_client *client, const struct mo
 {
     switch (head->type) {
     case MON_HELLO:
-        client->wants = head->flags & ~(unsigned)MON_WANT_OWNER;
+        client->wants = head->flags;
         (void)mon_client_send(client->fd, MON_STARTED, 0, (int)m->pid, NULL, 0);
         break;
     case MON_INPUT:
