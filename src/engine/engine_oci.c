@@ -141,8 +141,12 @@ static int set_caps(struct json_doc *arena, const struct engine_config *config, 
     if (r < 0) {
         return r;
     }
-    caps->bounding = caps->effective = caps->permitted = names;
-    caps->bounding_count = caps->effective_count = caps->permitted_count = count;
+    caps->bounding = names;
+    caps->bounding_count = count;
+    if (process->user.uid == 0) { /* Another user has them only through files that give them. */
+        caps->effective = caps->permitted = names;
+        caps->effective_count = caps->permitted_count = count;
+    }
     process->capabilities = caps;
     return 0;
 }
