@@ -104,7 +104,8 @@ def test_takes_security_options():
     out = in_new("grep", "CapEff", "/proc/self/status", options=("--cap-drop", "ALL", "--cap-add", "NET_RAW"))
     assert out.split()[1] == "0000000000002000", out
     out = in_new("sh", "-c", "mount -t tmpfs x /tmp && ls /dev/kmsg && cat /proc/self/status", options=("--privileged",))
-    assert "Seccomp:\t0" in out and "/dev/kmsg" in out and "CapEff:\t" + lab.own_capabilities() in out, out
+    assert "Seccomp:\t0" in out and "/dev/kmsg" in out, out
+    lab.check_privileged(out)
 
 
 def test_mounts_what_was_asked_for():
@@ -177,9 +178,7 @@ def test_executes_in_a_running_container():
         assert docker("exec", "-i", box.id, "cat", text="piped").out == "piped"
         fields = box.exec("cat", "/proc/self/status")
         assert "Seccomp:\t2" in fields and "CapEff:\t00000000a80425fb" in fields, fields
-        # As many as this host has to give.
-        out = box.exec("grep", "CapEff", "/proc/self/status", options=("--privileged",))
-        assert out.split()[1] == lab.own_capabilities(), out
+        lab.check_privileged(box.exec("cat", "/proc/self/status", options=("--privileged",)))
         docker("exec", "-d", box.id, "sh", "-c", "echo done > /tmp/detached")
         wait_for("the detached exec", lambda: box.exec("cat", "/tmp/detached", code=None) == "done\n")
 
@@ -283,7 +282,7 @@ def test_publishes_ports():
 
 
 def test_runs_its_small_init():
-    with Running("--init", command=("sh", "-c", "sleep 0.1 & sleep 0.1 & exec sleep 1000")) as box:
+    with Running("--init", command=("sh", "-c", "(sleep 0.1 &); (sleep 0.1 &); exec sleep 1000")) as box:
         time.sleep(0.5)
         out = box.exec("sh", "-c", "ps -o pid,stat,args; cat /proc/1/cmdline")
         assert " Z " not in out and "init" in out, out

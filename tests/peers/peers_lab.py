@@ -290,10 +290,13 @@ def set_up():
     make_image(WORK + "/image.tar")
 
 
-def own_capabilities():
-    """What the bounding set leaves: all that a privileged container can have here."""
+def check_privileged(status):
+    """As many capabilities as the host has to give (and the engine knows of), in the text of /proc/self/status."""
     with open("/proc/self/status", encoding="utf-8") as f:
-        return re.search(r"CapBnd:\t(\w+)", f.read()).group(1)
+        own = int(re.search(r"CapBnd:\t(\w+)", f.read()).group(1), 16)
+    has = int(re.search(r"CapEff:\t(\w+)", status).group(1), 16)
+    known_for_long = (1 << 38) - 1
+    assert has & ~own == 0 and has & known_for_long == own & known_for_long, f"{has:x} of {own:x}"
 
 
 def cgroup_parent():
