@@ -357,12 +357,18 @@ static int check_memory(struct limits *to, const struct ctr_cgroup_hierarchy *hi
     return 0;
 }
 
-static int put_memory_v2(struct limits *to, const struct spec_memory *memory)
+static int put_memory_v2(struct limits *to, const struct ctr_cgroup_hierarchy *hierarchy,
+                         const struct spec_memory *memory)
 {
     int64_t swap_max;
     int r = 0;
     if (memory->has_swap && memory->swap != 0) {
+        uint64_t old;
         int64_t limit = memory->has_limit ? memory->limit : 0;
+        if (!memory->has_limit && to->update &&
+            ctr_cgroup_read_number(hierarchy, "memory.max", &old) >= 0) {
+            limit = old > INT64_MAX ? -1 : (int64_t)old;
+        }
         r = ctr_cgroup_swap_max(limit, memory->swap, &swap_max);
         if (r < 0) {
             return st_fail_os(to->err, r, "memory.swap %lld with memory.limit %lld",
@@ -423,7 +429,8 @@ static int put_memory(struct limits *to, const struct spec_memory *memory)
     }
     int r = check_memory(to, hierarchy, memory);
     if (r >= 0) {
-        r = hierarchy->v2 ? put_memory_v2(to, memory) : put_memory_v1(to, hierarchy, memory);
+        r = hierarchy->v2 ? put_memory_v2(to, hierarchy, memory)
+                          : put_memory_v1(to, hierarchy, memory);
     }
     return r < 0 ? r : put_all_simple(to, OF_MEMORY, memory);
 }

@@ -85,7 +85,8 @@ int ctr_cgroup_oom_read(struct ctr_cgroup_oom *oom)
     if (r < 0) {
         return r;
     }
-    bool more = kills > oom->seen;
+    /* Version 1 wakes before it kills and counts; that it woke says it all. */
+    bool more = !oom->v2 || kills > oom->seen;
     oom->seen = kills;
     return more;
 }
