@@ -186,11 +186,6 @@ static int check_namespaces(const struct spec_runtime *config, struct st_err *er
     if (!seen[SPEC_NS_UTS] && !is_empty(config->domainname)) {
         return st_fail(err, ST_EINVAL, "domainname: cannot be set without a uts namespace");
     }
-    if (!seen[SPEC_NS_USER] && (lin->uid_mappings_count > 0 || lin->gid_mappings_count > 0)) {
-        return st_fail(err, ST_EINVAL,
-                       "linux.uidMappings, gidMappings: need a user namespace in "
-                       "linux.namespaces");
-    }
     if (!seen[SPEC_NS_TIME] && lin->time_offsets != NULL) {
         return st_fail(err, ST_EINVAL, "linux.timeOffsets: need a time namespace");
     }
