@@ -350,13 +350,7 @@ int ctr_process_restrict(struct ctr_process *process, struct st_err *err)
 
 int ctr_process_execute(struct ctr_process *process, const char *path, struct st_err *err)
 {
-    int r = os_close_range(3 + process->keep_fds, ~0U, CLOSE_RANGE_CLOEXEC);
-    for (unsigned i = 0; r == 0 && i < process->keep_fds; i++) {
-        r = os_set_cloexec((int)(3 + i), false);
-    }
-    if (r < 0) {
-        return st_fail_os(err, r, "preparing descriptors");
-    }
+    int r = 0;
     if (process->filter != NULL) {
         r = load_filter(process, err);
         if (r < 0) {
