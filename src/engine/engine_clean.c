@@ -16,18 +16,58 @@
 
 enum { NAME_SIZE = sizeof(ENGINE_NEW_PREFIX) + ENGINE_ID_LENGTH, EXIT_KILLED = 137 };
 
-/* Removes dir/id so that a crash leaves ".del-id", which the next collection removes. */
+/* Says in a folder that is being removed that anonymous volumes go with it. */
+#define WITH_VOLUMES "with-volumes"
+
+/* Gives dir/id the name that says that it is being removed: from here on there is no way back. */
+static int condemn(int dir, const char *id, char *ret_name)
+{
+    st_snprintf(ret_name, NAME_SIZE, ENGINE_DEL_PREFIX "%s", id);
+    int r = os_renameat2(dir, id, dir, ret_name, 0);
+    if (r == -ST_EEXIST || r == -ST_ENOTEMPTY) {
+        r = os_remove_tree(dir, ret_name);
+        r = r < 0 ? r : os_renameat2(dir, id, dir, ret_name, 0);
+    }
+    return r;
+}
+
+/* Removes a folder that holds nothing but files. */
 static int remove_folder(int dir, const char *id)
 {
     char name[NAME_SIZE];
+    int r = condemn(dir, id, name);
 
-    st_snprintf(name, sizeof(name), ENGINE_DEL_PREFIX "%s", id);
-    int r = os_renameat2(dir, id, dir, name, 0);
-    if (r == -ST_EEXIST || r == -ST_ENOTEMPTY) {
-        r = os_remove_tree(dir, name);
-        r = r < 0 ? r : os_renameat2(dir, id, dir, name, 0);
-    }
     return r == -ST_ENOENT ? 0 : r < 0 ? r : os_remove_tree(dir, name);
+}
+
+/* Gives back what an instance has outside of its condemned home, then removes that. Two may be at
+ * it at once. */
+static int remove_condemned(struct engine *engine, int dir, const char *name, struct st_err *err)
+{
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(ENGINE_CONFIG_MAX_BYTES);
+    struct engine_config *config = NULL;
+    struct image_store *store;
+    const char *id = st_after_prefix(name, ENGINE_DEL_PREFIX);
+
+    st_auto(fd) int home = os_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    int r = home < 0 ? home : os_read_file(home, "config", &text);
+    if (r >= 0 && engine_config_parse(st_buf_string(&text), text.length, &config, NULL) >= 0) {
+        engine_name_release(engine, config->name, config->id);
+        if (os_access(home, WITH_VOLUMES, F_OK, 0) == 0) {
+            engine_volume_drop(engine, config);
+        }
+        engine_config_free(config);
+    }
+    /* A folder without a config was a run folder alone. */
+    if (r >= 0 && engine_is_id(id)) {
+        r = engine_images(engine, &store, err);
+        r = r < 0 ? r : image_release(store, id, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    r = os_remove_tree(dir, name);
+    return r < 0 ? st_fail_os(err, r, "removing the instance's folder") : 0;
 }
 
 /* The monitor was killed before it could write the end down: say so. */
@@ -95,23 +135,20 @@ int engine_clean_run(struct engine_instance *instance, struct st_err *err)
 int engine_erase(struct engine_instance *instance, bool volumes, struct st_err *err)
 {
     struct engine *engine = instance->engine;
-    const struct engine_config *config = instance->config;
-    struct image_store *store;
+    int homes = instance->in_run ? engine->folders_fd : engine->homes_fd;
+    char name[NAME_SIZE];
+    int r = instance->in_run ? 0 : remove_folder(engine->folders_fd, instance->config->id);
 
-    int r = remove_folder(engine->folders_fd, config->id);
-    if (r >= 0 && !instance->in_run) {
-        r = remove_folder(engine->homes_fd, config->id);
+    if (r >= 0 && volumes) {
+        st_auto(fd) int fd = os_openat(instance->home_fd, WITH_VOLUMES, O_WRONLY | O_CREAT, 0600);
+        r = fd < 0 ? fd : 0;
     }
+    r = r < 0 ? r : condemn(homes, instance->config->id, name);
     if (r < 0) {
-        return st_fail_os(err, r, "removing the instance's folder");
+        return r == -ST_ENOENT ? 0 : st_fail_os(err, r, "removing the instance's folder");
     }
     instance->removed = true;
-    engine_name_release(engine, config->name, config->id);
-    if (volumes) {
-        engine_volume_drop(engine, config);
-    }
-    r = engine_images(engine, &store, err);
-    return r < 0 ? r : image_release(store, config->id, err);
+    return remove_condemned(engine, homes, name, err);
 }
 
 int engine_clean(struct engine_instance *instance, struct st_err *err)
@@ -190,24 +227,25 @@ static size_t collect_folder(struct engine *engine, const char *id)
     return 1;
 }
 
-/* ".new-ID" that nobody has locked, ".del-ID" in any case. */
-static void collect_half(struct engine *engine, int dir, const char *name)
+/* ".new-ID" that nobody has locked, ".del-ID" in any case. Returns how many it cleaned up after. */
+static size_t collect_half(struct engine *engine, int dir, const char *name)
 {
     struct image_store *store;
     const char *id = st_after_prefix(name, ENGINE_NEW_PREFIX);
 
     if (id == NULL) {
-        (void)os_remove_tree(dir, name);
-        return;
+        (void)remove_condemned(engine, dir, name, NULL);
+        return 1;
     }
     st_auto(fd) int fd = os_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (fd < 0 || os_flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        return;
+        return 0;
     }
-    (void)os_remove_tree(dir, name);
     if (engine_is_id(id) && engine_images(engine, &store, NULL) >= 0) {
         (void)image_release(store, id, NULL);
     }
+    (void)os_remove_tree(dir, name); /* Its name, if it had one, goes by the sweep. */
+    return 1;
 }
 
 /* Adds what was dead to *cleaned. */
@@ -220,8 +258,7 @@ static int collect_in(struct engine *engine, int dir, bool folders, size_t *clea
 
     while (r >= 0 && (r = os_dir_next(entries, &name, &type)) > 0) {
         if (st_starts_with(name, ENGINE_NEW_PREFIX) || st_starts_with(name, ENGINE_DEL_PREFIX)) {
-            collect_half(engine, dir, name);
-            (*cleaned)++;
+            *cleaned += collect_half(engine, dir, name);
         } else if (folders && engine_is_id(name)) {
             *cleaned += collect_folder(engine, name);
         }
@@ -280,6 +317,7 @@ int engine_collect(struct engine *engine, struct st_err *err)
     }
     collect_files(engine);
     if (cleaned > 0) {
+        engine_name_sweep(engine);
         (void)net_collect(&engine->net, lease_is_alive, engine, NULL);
     }
     return 0;

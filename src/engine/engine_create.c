@@ -299,24 +299,28 @@ static int make(struct making *m, struct engine_instance **ret_instance, struct 
     int r = make_id(m->id);
 
     r = r < 0 ? st_fail_os(err, r, "making an id") : engine_images(m->engine, &store, err);
-    r = r < 0 ? r : image_acquire(store, m->config.image, m->id, &m->image, err);
+    r = r < 0 ? r : engine_home_begin(m->engine, m->id, m->config.auto_remove, &instance, err);
     if (r < 0) {
         return r;
     }
-    m->acquired = true;
-    r = complete(m, err);
-    r = r < 0 ? r : engine_home_make(m->engine, &m->config, &instance, err);
-    if (r < 0) {
-        return r;
+    r = image_acquire(store, m->config.image, m->id, &m->image, err);
+    m->acquired = r >= 0;
+    r = r < 0 ? r : complete(m, err);
+    r = r < 0 ? r : engine_home_fill(instance, &m->config, err);
+    r = r < 0 ? r : engine_home_publish(instance, err);
+    if (r >= 0) {
+        instance->image = st_take(m->image);
+        *ret_instance = instance;
+        return 0;
     }
-    r = engine_home_publish(instance, err);
-    if (r < 0) {
-        engine_home_abandon(instance);
-        return r;
+    if (m->claimed) {
+        engine_name_release(m->engine, m->config.name, m->id);
     }
-    instance->image = st_take(m->image);
-    *ret_instance = instance;
-    return 0;
+    if (m->acquired) {
+        (void)image_release(store, m->id, NULL);
+    }
+    engine_home_abandon(instance, m->id);
+    return r;
 }
 
 int engine_create(struct engine *engine, const struct engine_config *config,
@@ -325,20 +329,11 @@ int engine_create(struct engine *engine, const struct engine_config *config,
 {
     struct making m = {
         .engine = engine, .arena = json_doc_new(), .config = *config, .warnings = warnings};
-    struct image_store *store;
 
     if (m.arena == NULL) {
         return st_fail(err, ST_ENOMEM, "out of memory");
     }
     int r = make(&m, ret_instance, err);
-    if (r < 0) {
-        if (m.claimed) {
-            engine_name_release(engine, m.config.name, m.id);
-        }
-        if (m.acquired && engine_images(engine, &store, NULL) >= 0) {
-            (void)image_release(store, m.id, NULL);
-        }
-    }
     image_free(m.image);
     json_doc_free(m.arena);
     return r;

@@ -42,19 +42,33 @@ static const char *const things[] = {
     "tarn",    "tundra",  "valley",  "willow",
 };
 
-/* Does the instance that a link names exist, or is it being made? */
-static bool claim_is_live(struct engine *engine, const char *id)
+/* Does the instance that a link names have this name, or will it? A rename that was killed leaves a
+ * link that its instance's config does not know. */
+static bool claim_is_live(struct engine *engine, const char *name, const char *id)
 {
     const int dirs[] = {engine->homes_fd, engine->folders_fd};
     char making[sizeof(ENGINE_NEW_PREFIX) + ENGINE_ID_LENGTH];
+    st_auto(engine_instance) struct engine_instance *instance = NULL;
+    st_auto(engine_instance) struct engine_instance *locked = NULL;
 
     st_snprintf(making, sizeof(making), ENGINE_NEW_PREFIX "%s", id);
     for (size_t i = 0; i < ST_COUNT(dirs); i++) {
-        if (os_access(dirs[i], making, F_OK, 0) == 0 || os_access(dirs[i], id, F_OK, 0) == 0) {
+        if (os_access(dirs[i], making, F_OK, 0) == 0) {
             return true;
         }
     }
-    return false;
+    if (!engine_is_id(id)) {
+        return false;
+    }
+    int r = engine_home_open(engine, id, &instance, NULL);
+    if (r < 0 || st_streq(instance->config->name, name)) {
+        return r != -ST_ENOTFOUND;
+    }
+    if (engine_home_lock(instance, false, NULL) < 0) {
+        return true; /* Somebody may be renaming it. */
+    }
+    r = engine_home_open(engine, id, &locked, NULL);
+    return r < 0 ? r != -ST_ENOTFOUND : st_streq(locked->config->name, name);
 }
 
 /* Removes the link if it is a dead instance's. Two who find it dead must not remove the link that
@@ -68,7 +82,7 @@ static int drop_dead(struct engine *engine, const char *name)
         return r;
     }
     r = os_readlinkat(engine->names_fd, name, id, sizeof(id));
-    if (r >= 0 && !claim_is_live(engine, id)) {
+    if (r >= 0 && !claim_is_live(engine, name, id)) {
         (void)os_unlinkat(engine->names_fd, name, 0);
         r = 1;
     } else {
@@ -111,8 +125,26 @@ void engine_name_release(struct engine *engine, const char *name, const char *id
 {
     char owner[ENGINE_ID_LENGTH + 8];
 
+    if (os_flock(engine->names_fd, LOCK_EX) < 0) {
+        return;
+    }
     if (os_readlinkat(engine->names_fd, name, owner, sizeof(owner)) >= 0 && st_streq(owner, id)) {
         (void)os_unlinkat(engine->names_fd, name, 0);
+    }
+    (void)os_flock(engine->names_fd, LOCK_UN);
+}
+
+void engine_name_sweep(struct engine *engine)
+{
+    st_auto(os_dir) struct os_dir *dir = NULL;
+    const char *name;
+    unsigned char type;
+
+    if (os_dir_open(engine->names_fd, ".", &dir) < 0) {
+        return;
+    }
+    while (os_dir_next(dir, &name, &type) > 0) {
+        (void)drop_dead(engine, name);
     }
 }
 

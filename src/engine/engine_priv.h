@@ -56,13 +56,16 @@ int engine_images(struct engine *engine, struct image_store **ret_store, struct 
 char *engine_path(const char *first, const char *second, const char *third);
 /* Path of a program of ours. */
 char *engine_program(const struct engine *engine, const char *name);
-/* Makes the home of a new instance (a locked ".new-" folder), with its config in it and its name
- * taken; publishing gives it its name. */
-int engine_home_make(struct engine *engine, const struct engine_config *config,
-                     struct engine_instance **ret_instance, struct st_err *err);
+/* Makes the home of a new instance, a locked ".new-" folder. It comes before everything else that
+ * is the instance's (name, image use), so that whoever finds those can tell a living claim from a
+ * dead one. Filling writes the config, publishing gives the folder its name. */
+int engine_home_begin(struct engine *engine, const char *id, bool in_run,
+                      struct engine_instance **ret_instance, struct st_err *err);
+int engine_home_fill(struct engine_instance *instance, const struct engine_config *config,
+                     struct st_err *err);
 int engine_home_publish(struct engine_instance *instance, struct st_err *err);
-/* Gives up one that was not published. */
-void engine_home_abandon(struct engine_instance *instance);
+/* Gives up one that was not published, and frees it. */
+void engine_home_abandon(struct engine_instance *instance, const char *id);
 int engine_home_open(struct engine *engine, const char *id, struct engine_instance **ret_instance,
                      struct st_err *err);
 int engine_home_lock(struct engine_instance *instance, bool wait, struct st_err *err);
@@ -77,6 +80,8 @@ int engine_home_each(struct engine *engine, engine_visit_fn *visit, void *data);
 
 int engine_name_claim(struct engine *engine, const char *name, const char *id, struct st_err *err);
 void engine_name_release(struct engine *engine, const char *name, const char *id);
+/* Drops the claims of instances that are gone, after a crash. */
+void engine_name_sweep(struct engine *engine);
 /* A free name of two words, claimed. */
 int engine_name_make(struct engine *engine, const char *id, char *ret_name, size_t size,
                      struct st_err *err);

@@ -227,10 +227,9 @@ static int take_config(struct engine_instance *instance, const struct st_buf *te
     return engine_config_parse(st_buf_string(text), text->length, &instance->config, err);
 }
 
-int engine_home_make(struct engine *engine, const struct engine_config *config,
-                     struct engine_instance **ret_instance, struct st_err *err)
+int engine_home_begin(struct engine *engine, const char *id, bool in_run,
+                      struct engine_instance **ret_instance, struct st_err *err)
 {
-    st_auto(buf) struct st_buf text = ST_BUF_HEAP(ENGINE_CONFIG_MAX_BYTES);
     char folder[sizeof(ENGINE_NEW_PREFIX) + ENGINE_ID_LENGTH];
     struct engine_instance *instance = calloc(1, sizeof(*instance));
 
@@ -239,31 +238,36 @@ int engine_home_make(struct engine *engine, const struct engine_config *config,
     }
     instance->engine = engine;
     instance->home_fd = -1;
-    instance->in_run = config->auto_remove;
-    int r = engine_config_write(config, &text);
-    r = r < 0 ? st_fail_os(err, r, "the instance's config") : take_config(instance, &text, err);
-    if (r < 0) {
-        engine_instance_free(instance);
-        return r;
-    }
+    instance->in_run = in_run;
     int homes = homes_of(instance);
-    st_snprintf(folder, sizeof(folder), ENGINE_NEW_PREFIX "%s", config->id);
-    r = os_mkdirat(homes, folder, 0710);
+    st_snprintf(folder, sizeof(folder), ENGINE_NEW_PREFIX "%s", id);
+    int r = os_mkdirat(homes, folder, 0710);
     r = r < 0 ? r : (instance->home_fd = os_openat(homes, folder, O_RDONLY | O_DIRECTORY, 0));
     r = r < 0 ? r : os_flock(instance->home_fd, LOCK_EX);
-    if (r >= 0) {
-        instance->locked = true;
-        st_auto(fd) int file =
-            os_openat(instance->home_fd, "config", O_WRONLY | O_CREAT | O_EXCL, 0640);
-        r = file < 0 ? file : os_write_all(file, text.data, text.length);
-    }
     if (r < 0) {
         st_fail_os(err, r, "making the instance's folder");
-        engine_home_abandon(instance);
+        engine_home_abandon(instance, id);
         return r;
     }
+    instance->locked = true;
     *ret_instance = instance;
     return 0;
+}
+
+int engine_home_fill(struct engine_instance *instance, const struct engine_config *config,
+                     struct st_err *err)
+{
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(ENGINE_CONFIG_MAX_BYTES);
+    int r = engine_config_write(config, &text);
+
+    r = r < 0 ? st_fail_os(err, r, "the instance's config") : take_config(instance, &text, err);
+    if (r < 0) {
+        return r;
+    }
+    st_auto(fd) int file =
+        os_openat(instance->home_fd, "config", O_WRONLY | O_CREAT | O_EXCL, 0640);
+    r = file < 0 ? file : os_write_all(file, text.data, text.length);
+    return r < 0 ? st_fail_os(err, r, "writing the instance's config") : 0;
 }
 
 int engine_home_publish(struct engine_instance *instance, struct st_err *err)
@@ -282,12 +286,12 @@ int engine_home_publish(struct engine_instance *instance, struct st_err *err)
     return r < 0 ? st_fail_os(err, r, "keeping the instance") : 0;
 }
 
-void engine_home_abandon(struct engine_instance *instance)
+void engine_home_abandon(struct engine_instance *instance, const char *id)
 {
     char folder[sizeof(ENGINE_NEW_PREFIX) + ENGINE_ID_LENGTH];
 
-    if (instance != NULL && instance->config != NULL) {
-        st_snprintf(folder, sizeof(folder), ENGINE_NEW_PREFIX "%s", instance->config->id);
+    if (instance != NULL) {
+        st_snprintf(folder, sizeof(folder), ENGINE_NEW_PREFIX "%s", id);
         (void)os_remove_tree(homes_of(instance), folder);
     }
     engine_instance_free(instance);
