@@ -105,6 +105,16 @@ static int undo_ports(struct net_session *session, const struct net_lease *lease
     return r < 0 ? r : net_flows_remove(session->nft, &owned, err);
 }
 
+static int undo_link(struct net_session *session, const struct net_lease *lease, struct st_err *err)
+{
+    int r = net_slot_owns_address(&session->folder, lease);
+    if (r <= 0) {
+        return r < 0 ? st_fail_os(err, r, "the address of %s", lease->id) : 0;
+    }
+    r = net_session_rtnl(session, err);
+    return r < 0 ? r : net_link_remove(session->rtnl, lease->link, err);
+}
+
 /* Everything that a lease stands for. On failure the lease stays, for the next try. */
 static int undo(struct net_session *session, const struct net_lease *lease, enum net_detach_how how,
                 struct st_err *err)
@@ -113,18 +123,15 @@ static int undo(struct net_session *session, const struct net_lease *lease, enum
     if (r < 0) {
         return r;
     }
-    if (how == NET_DETACH_LINK && net_slot_owns_address(&session->folder, lease)) {
-        r = net_session_rtnl(session, err);
-        r = r < 0 ? r : net_link_remove(session->rtnl, lease->link, err);
-        if (r < 0) {
-            return r;
-        }
+    r = how == NET_DETACH_LINK ? undo_link(session, lease, err) : 0;
+    if (r < 0) {
+        return r;
     }
-    for (size_t i = 0; i < lease->ports.count; i++) {
-        net_slot_free_port(&session->folder, lease->id, &lease->ports.list[i]);
+    for (size_t i = 0; r >= 0 && i < lease->ports.count; i++) {
+        r = net_slot_free_port(&session->folder, lease->id, &lease->ports.list[i]);
     }
-    net_slot_free_address(&session->folder, lease);
-    r = net_lease_remove(&session->folder, lease->id);
+    r = r < 0 ? r : net_slot_free_address(&session->folder, lease);
+    r = r < 0 ? r : net_lease_remove(&session->folder, lease->id);
     return r < 0 ? st_fail_os(err, r, "removing the lease of %s", lease->id) : 0;
 }
 

@@ -129,16 +129,28 @@ void net_folder_done(struct net_folder *folder)
 
 /* --- slots: a symbolic link that says who has it --- */
 
-static bool owns(const struct net_folder *folder, const char *slot, const char *id)
+/* 1, 0, or why that cannot be said. */
+static int owns(const struct net_folder *folder, const char *slot, const char *id)
 {
     char target[NET_ID_SIZE];
-    return os_readlinkat(folder->dir, slot, target, sizeof(target)) >= 0 && st_streq(target, id);
+    int r = os_readlinkat(folder->dir, slot, target, sizeof(target));
+    if (r == -ST_ENOENT) {
+        return 0;
+    }
+    return r < 0 ? r : st_streq(target, id);
+}
+
+/* Removes a slot if it is this id's. */
+static int give_back(const struct net_folder *folder, const char *slot, const char *id)
+{
+    int r = owns(folder, slot, id);
+    return r == 1 ? os_unlinkat(folder->dir, slot, 0) : r;
 }
 
 static bool exists(const struct net_folder *folder, const char *slot)
 {
     struct stat st;
-    return os_fstatat(folder->dir, slot, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return os_fstatat(folder->dir, slot, &st, AT_SYMLINK_NOFOLLOW) != -ST_ENOENT;
 }
 
 static void address_slot(struct in_addr address, char slot[SLOT_SIZE])
@@ -156,20 +168,18 @@ int net_slot_take_address(const struct net_folder *folder, const struct net_leas
     return r == -ST_EEXIST ? -ST_EADDRINUSE : r;
 }
 
-bool net_slot_owns_address(const struct net_folder *folder, const struct net_lease *lease)
+int net_slot_owns_address(const struct net_folder *folder, const struct net_lease *lease)
 {
     char slot[SLOT_SIZE];
     address_slot(lease->address, slot);
     return owns(folder, slot, lease->id);
 }
 
-void net_slot_free_address(const struct net_folder *folder, const struct net_lease *lease)
+int net_slot_free_address(const struct net_folder *folder, const struct net_lease *lease)
 {
     char slot[SLOT_SIZE];
     address_slot(lease->address, slot);
-    if (owns(folder, slot, lease->id)) {
-        os_unlinkat(folder->dir, slot, 0);
-    }
+    return give_back(folder, slot, lease->id);
 }
 
 int net_slot_next_address(struct net_folder *folder, const struct net_lease *lease,
@@ -244,26 +254,18 @@ int net_slot_take_port(const struct net_folder *folder, const char *id, const st
     return r == -ST_EEXIST ? -ST_EADDRINUSE : r;
 }
 
-bool net_slot_owns_port(const struct net_folder *folder, const char *id,
-                        const struct net_port *port)
+int net_slot_free_port(const struct net_folder *folder, const char *id, const struct net_port *port)
 {
     char above[SLOT_SIZE];
     char slot[SLOT_SIZE];
     port_slot(port, port->host, above, slot);
-    return owns(folder, slot, id);
-}
-
-void net_slot_free_port(const struct net_folder *folder, const char *id,
-                        const struct net_port *port)
-{
-    char above[SLOT_SIZE];
-    char slot[SLOT_SIZE];
-    port_slot(port, port->host, above, slot);
-    if (owns(folder, slot, id)) {
-        os_unlinkat(folder->dir, slot, 0);
+    int r = give_back(folder, slot, id);
+    if (r < 0) {
+        return r;
     }
-    /* Also when the slot was never made, or is gone already; fails while others are in it. */
-    os_unlinkat(folder->dir, above, AT_REMOVEDIR);
+    /* Also when the slot was never made, or is gone already. */
+    r = os_unlinkat(folder->dir, above, AT_REMOVEDIR);
+    return r == -ST_ENOENT || r == -ST_ENOTEMPTY ? 0 : r;
 }
 
 int net_slot_owned_ports(const struct net_folder *folder, const struct net_lease *lease,
@@ -277,7 +279,15 @@ int net_slot_owned_ports(const struct net_folder *folder, const struct net_lease
         }
     }
     for (size_t i = 0; i < lease->ports.count; i++) {
-        if (net_slot_owns_port(folder, lease->id, &lease->ports.list[i])) {
+        char above[SLOT_SIZE];
+        char slot[SLOT_SIZE];
+        port_slot(&lease->ports.list[i], lease->ports.list[i].host, above, slot);
+        int r = owns(folder, slot, lease->id);
+        if (r < 0) {
+            net_ports_done(&owned);
+            return r;
+        }
+        if (r == 1) {
             owned.list[owned.count++] = lease->ports.list[i];
         }
     }

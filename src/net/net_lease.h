@@ -52,20 +52,18 @@ int net_lease_write(const struct net_folder *folder, const struct net_lease *lea
 int net_lease_remove(const struct net_folder *folder, const char *id);
 
 /* Takes or gives back an address or a port. Giving back is for its owner alone: a slot of another
- * id is left. Taking a taken one: -ST_EADDRINUSE. */
+ * id is left. Taking a taken one: -ST_EADDRINUSE. owns: 1, 0 or -errno. */
 int net_slot_take_address(const struct net_folder *folder, const struct net_lease *lease);
-void net_slot_free_address(const struct net_folder *folder, const struct net_lease *lease);
-bool net_slot_owns_address(const struct net_folder *folder, const struct net_lease *lease);
+int net_slot_free_address(const struct net_folder *folder, const struct net_lease *lease);
+int net_slot_owns_address(const struct net_folder *folder, const struct net_lease *lease);
 /* The next free address of the pool, for a lease whose gateway and prefix are set. */
 int net_slot_next_address(struct net_folder *folder, const struct net_lease *lease,
                           struct in_addr *ret_address);
 
 int net_slot_take_port(const struct net_folder *folder, const char *id,
                        const struct net_port *port);
-void net_slot_free_port(const struct net_folder *folder, const char *id,
-                        const struct net_port *port);
-bool net_slot_owns_port(const struct net_folder *folder, const char *id,
-                        const struct net_port *port);
+int net_slot_free_port(const struct net_folder *folder, const char *id,
+                       const struct net_port *port);
 /* The part of a lease's ports whose slots are its own: those alone may be published. The caller
  * frees them. */
 int net_slot_owned_ports(const struct net_folder *folder, const struct net_lease *lease,

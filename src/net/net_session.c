@@ -78,11 +78,14 @@ int net_session_each(struct net_session *session, bool clean, net_visit_fn visit
     while (r >= 0 && (r = os_dir_next(dir, &name, &type)) == 1) {
         st_auto(net_lease) struct net_lease lease = {.prefix = 0};
         int read = net_lease_read(&session->folder, name, &lease);
-        if (read < 0) {
-            if (clean && read == -ST_ECORRUPT) {
-                net_lease_remove(&session->folder, name);
-            }
+        if (read == -ST_ECORRUPT && clean) {
+            net_lease_remove(&session->folder, name);
+        }
+        if (read == -ST_ECORRUPT || read == -ST_ENOTFOUND || read == -ST_EINVAL) {
             continue;
+        }
+        if (read < 0) {
+            return st_fail_os(err, read, "reading the lease of %s", name);
         }
         int result = visit(data, &lease);
         if (result != 0) {
