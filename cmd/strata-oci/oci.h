@@ -16,6 +16,10 @@ static inline struct oci *oci_of(const struct cli *cli)
     return cli->user;
 }
 
+/* The exit status of a verb that ran a program: reports a failure here where its status is not that
+ * of all others. */
+int oci_finish(struct cli *cli, int result, int status, struct st_err *err);
+
 /* The verbs. */
 extern const struct cli_verb oci_verb_create, oci_verb_delete, oci_verb_events, oci_verb_exec,
     oci_verb_features, oci_verb_kill, oci_verb_list, oci_verb_pause, oci_verb_ps, oci_verb_resume,

@@ -146,7 +146,7 @@ static int verb_exec(struct cli *cli, struct st_err *err)
     if (r == 0) {
         r = ctr_exec(&oci_of(cli)->runtime, &o, &status, err);
     }
-    return r < 0 ? r : status;
+    return oci_finish(cli, r, status, err);
 }
 
 const struct cli_verb oci_verb_exec = {

@@ -70,8 +70,12 @@ static int read_launch(struct cli *cli, struct ctr_create_options *ret_options, 
 static int verb_create(struct cli *cli, struct st_err *err)
 {
     struct ctr_create_options options;
+    int status = 0;
     int r = read_launch(cli, &options, err);
-    return r < 0 ? r : ctr_create(&oci_of(cli)->runtime, &options, err);
+    if (r == 0) {
+        r = ctr_create(&oci_of(cli)->runtime, &options, &status, err);
+    }
+    return oci_finish(cli, r, status, err);
 }
 
 static int verb_run(struct cli *cli, struct st_err *err)
@@ -85,12 +89,14 @@ static int verb_run(struct cli *cli, struct st_err *err)
         options.no_subreaper = cli_flag(cli, "no-subreaper");
         r = ctr_run(&oci_of(cli)->runtime, &options, &status, err);
     }
-    return r < 0 ? r : status;
+    return oci_finish(cli, r, status, err);
 }
 
 static int verb_start(struct cli *cli, struct st_err *err)
 {
-    return ctr_start(&oci_of(cli)->runtime, cli->args[0], err);
+    int status = 0;
+    int r = ctr_start(&oci_of(cli)->runtime, cli->args[0], &status, err);
+    return oci_finish(cli, r, status, err);
 }
 
 static const struct cli_option kill_options[] = {

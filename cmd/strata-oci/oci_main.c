@@ -119,6 +119,15 @@ static void report(struct cli *cli, const struct st_err *err)
     cli_print_error("strata-oci", err);
 }
 
+int oci_finish(struct cli *cli, int result, int status, struct st_err *err)
+{
+    if (result < 0 && status != 0) {
+        report(cli, err);
+        return status;
+    }
+    return result < 0 ? result : status;
+}
+
 static const struct cli_program program = {
     .name = "strata-oci",
     .version = "version " STRATA_VERSION "\nspec: 1.2.1",

@@ -41,15 +41,17 @@ struct ctr_create_options {
     bool no_subreaper; /* run only */
 };
 
+/* The *ret_exit of this and of the following: on failure 127 when the program is not there, 126
+ * when it can't be executed, else 0. */
 int ctr_create(const struct ctr_runtime *runtime, const struct ctr_create_options *options,
-               struct st_err *err);
+               int *ret_exit, struct st_err *err);
 
 /* Creates and starts; in the foreground also waits, and deletes. Returns 0 with the exit status,
  * which is 0 when detached. */
 int ctr_run(const struct ctr_runtime *runtime, const struct ctr_create_options *options,
             int *ret_exit, struct st_err *err);
 
-int ctr_start(const struct ctr_runtime *runtime, const char *id, struct st_err *err);
+int ctr_start(const struct ctr_runtime *runtime, const char *id, int *ret_exit, struct st_err *err);
 
 /* signal: a number or a name with or without SIG. */
 int ctr_kill(const struct ctr_runtime *runtime, const char *id, const char *signal, bool all,

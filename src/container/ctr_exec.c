@@ -365,6 +365,7 @@ static int make_terminal(struct exec *exec, struct st_err *err)
         r = ctr_terminal_send(exec->console, master, err);
     } else {
         r = ctr_sync_send_fd(exec->child_sync, CTR_SYNC_TERMINAL, master);
+        r = r < 0 ? r : ctr_sync_wait_go(exec->child_sync);
         r = r < 0 ? st_fail_os(err, r, "handing the terminal over") : 0;
     }
     return r == 0 ? ctr_terminal_take(slave, err) : r;
@@ -415,7 +416,9 @@ static ST_NORETURN void child_main(struct exec *exec)
     exec->process.warn = warn_runtime;
     exec->process.warn_arg = exec;
     int r = become_program(exec, &err);
-    (void)ctr_sync_send_text(exec->child_sync, CTR_SYNC_ERROR, r, err.msg);
+    (void)ctr_sync_send_text(exec->child_sync,
+                             exec->process.no_program ? CTR_SYNC_NO_PROGRAM : CTR_SYNC_ERROR, r,
+                             err.msg);
     os_exit(1);
 }
 
@@ -505,7 +508,7 @@ static int take_over(struct exec *exec, pid_t pid, struct st_err *err)
 }
 
 /* Until the program was executed. */
-static int converse(struct exec *exec, struct st_err *err)
+static int converse(struct exec *exec, int *ret_exit, struct st_err *err)
 {
     struct ctr_sync_message message;
     for (;;) {
@@ -525,12 +528,17 @@ static int converse(struct exec *exec, struct st_err *err)
             break;
         case CTR_SYNC_TERMINAL:
             exec->master = os_take_fd(message.fd);
+            ctr_terminal_copy_size(exec->master);
+            r = ctr_sync_send(exec->sync, CTR_SYNC_GO, 0);
             break;
         case CTR_SYNC_WARNING:
             if (exec->runtime->warn != NULL) {
                 exec->runtime->warn(exec->runtime->warn_arg, message.text);
             }
             break;
+        case CTR_SYNC_NO_PROGRAM:
+            *ret_exit = ctr_sync_program_status(message.number);
+            ST_FALLTHROUGH;
         case CTR_SYNC_ERROR:
             return st_fail(err, -message.number, "%s", message.text);
         case CTR_SYNC_GO:
@@ -552,7 +560,7 @@ static int run(struct exec *exec, int *ret_exit, struct st_err *err)
     const char *pid_file = exec->options->pid_file;
     int r = make_process(exec, err);
     if (r == 0) {
-        r = converse(exec, err);
+        r = converse(exec, ret_exit, err);
     }
     if (r == 0 && pid_file != NULL) {
         char text[16];
@@ -565,7 +573,7 @@ static int run(struct exec *exec, int *ret_exit, struct st_err *err)
         (void)os_waitid(P_PIDFD, (unsigned)exec->pidfd, &info, WEXITED);
     }
     if (r == 0 && !exec->options->detach) {
-        r = ctr_foreground_wait(exec->pidfd, os_take_fd(exec->master), false, ret_exit, err);
+        r = ctr_foreground_wait(exec->pidfd, os_take_fd(exec->master), NULL, false, ret_exit, err);
     }
     return r;
 }

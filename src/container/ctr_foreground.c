@@ -6,16 +6,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/ctr_notify.h"
 #include "container/ctr_terminal.h"
 #include "os/os_event.h"
 #include "os/os_file.h"
 #include "os/os_process.h"
 
-enum { SIGNALS, PROCESS, TERMINAL, INPUT, COUNT };
+enum { SIGNALS, PROCESS, TERMINAL, INPUT, NOTIFY, COUNT };
 
 struct front {
     struct pollfd polls[COUNT];
     struct ctr_terminal_relay relay;
+    struct ctr_notify *notify; /* NULL: none */
     bool relays;
 };
 
@@ -106,6 +108,9 @@ static int loop(struct front *front, bool reap_others)
         if (front->relays) {
             relay(front);
         }
+        if (front->polls[NOTIFY].revents != 0) {
+            (void)ctr_notify_pass(front->notify);
+        }
         if (front->polls[PROCESS].revents != 0) {
             break;
         }
@@ -119,7 +124,8 @@ static int loop(struct front *front, bool reap_others)
     return 0;
 }
 
-int ctr_foreground_wait(int pidfd, int master, bool reap_others, int *ret_exit, struct st_err *err)
+int ctr_foreground_wait(int pidfd, int master, struct ctr_notify *notify, bool reap_others,
+                        int *ret_exit, struct st_err *err)
 {
     sigset_t set;
     siginfo_t info = {0};
@@ -133,7 +139,9 @@ int ctr_foreground_wait(int pidfd, int master, bool reap_others, int *ret_exit, 
         .polls = {[SIGNALS] = {.fd = signals, .events = POLLIN},
                   [PROCESS] = {.fd = pidfd, .events = POLLIN},
                   [TERMINAL] = {.fd = master, .events = POLLIN},
-                  [INPUT] = {.fd = master >= 0 ? STDIN_FILENO : -1, .events = POLLIN}},
+                  [INPUT] = {.fd = master >= 0 ? STDIN_FILENO : -1, .events = POLLIN},
+                  [NOTIFY] = {.fd = notify != NULL ? notify->socket : -1, .events = POLLIN}},
+        .notify = notify,
         .relays = master >= 0,
     };
     int r = 0;

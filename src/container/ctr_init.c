@@ -141,8 +141,9 @@ static int make_terminal(struct ctr_init *init, struct st_err *err)
         r = ctr_terminal_send(init->console, master, err);
         os_close(&init->console);
     } else {
+        /* Its size is set before anybody can ask for it. */
         r = ctr_sync_send_fd(init->sync, CTR_SYNC_TERMINAL, master);
-        r = r < 0 ? st_fail_os(err, r, "handing the terminal over") : 0;
+        r = r < 0 ? st_fail_os(err, r, "handing the terminal over") : wait_go(init, err);
     }
     if (r == 0) {
         r = ctr_rootfs_console(&init->rootfs, slave, err);
@@ -171,7 +172,11 @@ static int enter_root(struct ctr_init *init, struct st_err *err)
     if (r == 0) {
         r = ctr_sysctl_apply(init->config, init->proc, err);
     }
-    return r == 0 ? ctr_rootfs_enter(&init->rootfs, err) : r;
+    if (r == 0) {
+        r = ctr_rootfs_enter(&init->rootfs, err);
+    }
+    ctr_cgroup_done(init->cgroup);
+    return r;
 }
 
 /* Waits for `start`; its connection takes the place of sync. */
@@ -256,7 +261,9 @@ void ctr_init_main(struct ctr_init *init)
         r = become_program(init, &err);
     }
     if (init->sync >= 0) {
-        (void)ctr_sync_send_text(init->sync, CTR_SYNC_ERROR, r, err.msg);
+        (void)ctr_sync_send_text(init->sync,
+                                 init->process.no_program ? CTR_SYNC_NO_PROGRAM : CTR_SYNC_ERROR, r,
+                                 err.msg);
     }
-    os_exit(r == -ST_ENOENT ? 127 : r == -ST_EACCES ? 126 : 1);
+    os_exit(init->process.no_program ? ctr_sync_program_status(r) : 1);
 }

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "container/ctr_cgroup.h"
 #include "container/ctr_namespace.h"
 #include "container/ctr_process.h"
 #include "container/ctr_record.h"
@@ -22,15 +23,16 @@ struct ctr_init {
     struct ctr_process process;
     struct ctr_rootfs rootfs;
     struct ctr_namespaces namespaces;
-    int sync;           /* the child's end */
-    int runtime_sync;   /* the runtime's, to close */
-    int runtime_folder; /* the runtime's, whose lock must not outlive it */
-    int listener;       /* where to wait for `start`; -1: GO over sync starts it */
-    int console;        /* connected console socket; -1: the terminal goes over sync */
-    int proc;           /* see ctr_proc.h */
-    int guardian;       /* pidfd of the process with whose death this one dies; -1: none */
-    int death_signal;   /* 0: none */
-    bool wants_hooks;   /* the runtime has hooks to run once the mounts are there */
+    struct ctr_cgroup *cgroup; /* the child's copy is closed once the mounts are there */
+    int sync;                  /* the child's end */
+    int runtime_sync;          /* the runtime's, to close */
+    int runtime_folder;        /* the runtime's, whose lock must not outlive it */
+    int listener;              /* where to wait for `start`; -1: GO over sync starts it */
+    int console;               /* connected console socket; -1: the terminal goes over sync */
+    int proc;                  /* see ctr_proc.h */
+    int guardian;              /* pidfd of the process with whose death this one dies; -1: none */
+    int death_signal;          /* 0: none */
+    bool wants_hooks;          /* the runtime has hooks to run once the mounts are there */
 };
 
 /* The child's life. */

@@ -218,6 +218,7 @@ static int prepare(struct ctr_launch *launch, struct st_err *err)
     const struct spec_hooks *hooks = launch->config->hooks;
     init->config = launch->config;
     init->record = &launch->record;
+    init->cgroup = &launch->cgroup;
     init->wants_hooks =
         hooks != NULL && (hooks->prestart_count > 0 || hooks->create_runtime_count > 0);
     int r = ctr_proc_open(&init->proc, err);
@@ -229,9 +230,6 @@ static int prepare(struct ctr_launch *launch, struct st_err *err)
     }
     if (r == 0) {
         r = prepare_guardian(launch, err);
-    }
-    if (r == 0) {
-        r = prepare_rootfs(launch, err);
     }
     if (r == 0 && launch->options->console_socket != NULL) {
         r = ctr_terminal_connect(launch->options->console_socket, &init->console, err);
@@ -265,7 +263,7 @@ static int receive_child(struct ctr_launch *launch, pid_t pid, bool in_v2, struc
     if (r == 0) {
         r = ctr_process_oom_score(&init->process, pid, err);
     }
-    if (r == 0) {
+    if (r == 0 && init->process.user_namespace) {
         r = ctr_process_limits(&init->process, pid, err);
     }
     if (r == 0 && (init->namespaces.created & CLONE_NEWUSER) != 0 &&
@@ -396,6 +394,8 @@ static int answer(struct ctr_launch *launch, struct ctr_sync_message *message, b
         break;
     case CTR_SYNC_TERMINAL:
         launch->master = os_take_fd(message->fd);
+        ctr_terminal_copy_size(launch->master);
+        go = true;
         break;
     case CTR_SYNC_WARNING:
         if (launch->runtime->warn != NULL) {
@@ -407,6 +407,9 @@ static int answer(struct ctr_launch *launch, struct ctr_sync_message *message, b
         *committed = true;
         go = true;
         break;
+    case CTR_SYNC_NO_PROGRAM:
+        launch->exit_status = ctr_sync_program_status(message->number);
+        ST_FALLTHROUGH;
     case CTR_SYNC_ERROR:
         return st_fail(err, -message->number, "%s", message->text);
     case CTR_SYNC_GO:
@@ -486,11 +489,32 @@ static int claim(struct ctr_launch *launch, struct st_err *err)
     return r;
 }
 
+static int prepare_notify(struct ctr_launch *launch, struct st_err *err)
+{
+    struct ctr_process *process = &launch->init.process;
+    if (!ctr_notify_wanted()) {
+        return 0;
+    }
+    int r = ctr_notify_prepare(launch->runtime->root, launch->folder, launch->options->id,
+                               launch->config, err);
+    if (r == 0) {
+        process->env[process->env_count++] = CTR_NOTIFY_VARIABLE;
+        r = launch->run ? ctr_notify_open(launch->folder, &launch->notify, err) : 0;
+    }
+    return r;
+}
+
 static int make_container(struct ctr_launch *launch, struct st_err *err)
 {
     const struct spec_linux *linux_ = launch->config->linux_;
     const struct spec_resources *resources = linux_ == NULL ? NULL : linux_->resources;
     int r = claim(launch, err);
+    if (r == 0) {
+        r = prepare_notify(launch, err);
+    }
+    if (r == 0) {
+        r = prepare_rootfs(launch, err);
+    }
     if (r == 0) {
         r = make_listener(launch, err);
     }
@@ -513,6 +537,7 @@ int ctr_launch(struct ctr_launch *launch, struct st_err *err)
     launch->folder = launch->sync = launch->pidfd = launch->master = -1;
     launch->init.sync = launch->init.listener = launch->init.console = -1;
     launch->init.proc = launch->init.guardian = -1;
+    launch->notify.host = launch->notify.socket = -1;
     ctr_rootfs_init(&launch->init.rootfs);
     for (size_t i = 0; i < SPEC_NS_COUNT; i++) {
         launch->init.namespaces.joined_fds[i] = -1;
@@ -552,6 +577,7 @@ void ctr_launch_done(struct ctr_launch *launch)
     os_close(&launch->sync);
     os_close(&launch->pidfd);
     os_close(&launch->master);
+    ctr_notify_close(&launch->notify);
     os_close(&launch->init.listener);
     os_close(&launch->init.console);
     os_close(&launch->init.proc);

@@ -12,11 +12,13 @@
 #include "container/ctr_cgroup.h"
 #include "container/ctr_filter.h"
 #include "container/ctr_init.h"
+#include "container/ctr_notify.h"
 
 struct ctr_launch {
     const struct ctr_runtime *runtime;
     const struct ctr_create_options *options;
     bool run; /* start it at once */
+    struct ctr_notify notify;
 
     struct st_buf config_text;
     struct spec_runtime *config;
@@ -24,13 +26,14 @@ struct ctr_launch {
     struct ctr_cgroup cgroup;
     struct ctr_filter filter;
     struct ctr_init init;
-    int folder;     /* locked */
-    int sync;       /* our end; after a run's start: at its end once the program was executed */
-    int pidfd;      /* of the container's process */
-    int master;     /* of its terminal, when it is ours to relay; else -1 */
-    bool claimed;   /* there is a folder to remove */
-    bool hooks_ran; /* so poststop hooks are due */
-    bool is_child;  /* the process is our child (not with a guardian) */
+    int folder;      /* locked */
+    int sync;        /* our end; after a run's start: at its end once the program was executed */
+    int pidfd;       /* of the container's process */
+    int master;      /* of its terminal, when it is ours to relay; else -1 */
+    int exit_status; /* of the command, when the program could not be executed; else 0 */
+    bool claimed;    /* there is a folder to remove */
+    bool hooks_ran;  /* so poststop hooks are due */
+    bool is_child;   /* the process is our child (not with a guardian) */
 };
 
 /* Makes the container. On success the state is written and, with run, the program was executed.

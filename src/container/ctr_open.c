@@ -13,6 +13,7 @@ int ctr_opened_open(const struct ctr_runtime *runtime, const char *id, bool lock
     int r = ctr_store_open(runtime->root, id, locked, &ret_opened->folder, err);
     if (r == 0) {
         r = ctr_store_load(ret_opened->folder, &ret_opened->text, &ret_opened->record, err);
+        r = r < 0 ? st_wrap(err, r, "container %s", id) : 0;
     }
     if (r == 0) {
         ret_opened->cgroup.warn = runtime->warn;

@@ -67,7 +67,7 @@ int ctr_process_caps(struct ctr_process *process, struct st_err *err)
 
 int ctr_process_limits(const struct ctr_process *process, pid_t pid, struct st_err *err)
 {
-    int clamped = 0;
+    char clamped[512] = "";
     for (size_t i = 0; i < process->spec->rlimits_count; i++) {
         const struct spec_rlimit *limit = &process->spec->rlimits[i];
         int number = sbx_rlimit_number(limit->type);
@@ -78,11 +78,16 @@ int ctr_process_limits(const struct ctr_process *process, pid_t pid, struct st_e
         if (r < 0) {
             return st_fail_os(err, r, "error setting rlimit type %s", limit->type);
         }
-        clamped += r;
+        if (r > 0) {
+            size_t length = st_strlen(clamped);
+            st_snprintf(clamped + length, sizeof(clamped) - length, " %s", limit->type);
+        }
     }
-    if (clamped > 0) {
-        warn(process, "resource limits were clamped to the hard limits in force, since "
-                      "CAP_SYS_RESOURCE is missing");
+    if (clamped[0] != '\0') {
+        char text[640];
+        st_snprintf(text, sizeof(text),
+                    "without CAP_SYS_RESOURCE, clamped to the hard limits in force:%s", clamped);
+        warn(process, text);
     }
     return 0;
 }
@@ -307,8 +312,10 @@ int ctr_process_find(struct ctr_process *process, char *ret_path, size_t size, s
         process->env[process->env_count++] = home;
         process->env[process->env_count] = NULL;
     }
-    return ctr_lookup_program(spec->args[0], ctr_lookup_variable(process->env, "PATH"), ret_path,
-                              size, err);
+    int r = ctr_lookup_program(spec->args[0], ctr_lookup_variable(process->env, "PATH"), ret_path,
+                               size, err);
+    process->no_program = r < 0;
+    return r;
 }
 
 static int load_filter(struct ctr_process *process, struct st_err *err)
@@ -358,5 +365,6 @@ int ctr_process_execute(struct ctr_process *process, const char *path, struct st
         }
     }
     r = os_execve(path, process->spec->args, process->env);
+    process->no_program = true;
     return st_fail_os(err, r, "exec %s", path);
 }

@@ -36,6 +36,7 @@ struct ctr_process {
     void *warn_arg;
 
     /* Of this module. */
+    bool no_program; /* what failed was finding or executing the program */
     bool chdir_late; /* the folder may be entered only as the user */
 };
 

@@ -10,6 +10,7 @@
 #include "container/ctr_foreground.h"
 #include "container/ctr_hooks.h"
 #include "container/ctr_launch.h"
+#include "container/ctr_notify.h"
 #include "container/ctr_status.h"
 #include "container/ctr_store.h"
 #include "container/ctr_sync.h"
@@ -52,20 +53,22 @@ static void run_poststart(const struct ctr_runtime *runtime, const struct spec_r
 }
 
 int ctr_create(const struct ctr_runtime *runtime, const struct ctr_create_options *options,
-               struct st_err *err)
+               int *ret_exit, struct st_err *err)
 {
     struct ctr_launch launch = {.runtime = runtime, .options = options};
     int r = ctr_launch(&launch, err);
+    *ret_exit = launch.exit_status;
     ctr_launch_done(&launch);
     return r;
 }
 
 /* The half of a foreground run that comes after the program was executed. */
-static int stay(struct ctr_launch *launch, int *ret_exit, struct st_err *err)
+static int stay(struct ctr_launch *launch, struct ctr_notify *notify, int *ret_exit,
+                struct st_err *err)
 {
     const struct ctr_create_options *options = launch->options;
-    int r = ctr_foreground_wait(launch->pidfd, os_take_fd(launch->master), !options->no_subreaper,
-                                ret_exit, err);
+    int r = ctr_foreground_wait(launch->pidfd, os_take_fd(launch->master), notify,
+                                !options->no_subreaper, ret_exit, err);
     if (r == 0 && !options->keep) {
         r = ctr_delete_stopped(launch->runtime, options->id, launch->config, &launch->record,
                                &launch->cgroup, err);
@@ -89,11 +92,15 @@ int ctr_run(const struct ctr_runtime *runtime, const struct ctr_create_options *
     }
     *ret_exit = 0;
     r = ctr_launch(&launch, err);
+    *ret_exit = launch.exit_status;
     if (r == 0) {
         run_poststart(runtime, launch.config, &launch.record);
         os_close(&launch.folder);
         if (!options->detach) {
-            r = stay(&launch, ret_exit, err);
+            r = stay(&launch, &launch.notify, ret_exit, err);
+        } else {
+            launch.notify.main_pid = launch.record.pid;
+            ctr_notify_wait(&launch.notify, launch.pidfd);
         }
     }
     ctr_launch_done(&launch);
@@ -101,7 +108,8 @@ int ctr_run(const struct ctr_runtime *runtime, const struct ctr_create_options *
 }
 
 /* Tells the waiting process to go on, and waits until it has executed its program. */
-static int let_go(const struct ctr_runtime *runtime, const char *id, int folder, struct st_err *err)
+static int let_go(const struct ctr_runtime *runtime, const char *id, int folder, int *ret_exit,
+                  struct st_err *err)
 {
     char path[CTR_PATH_MAX];
     struct ctr_sync_message message;
@@ -126,7 +134,10 @@ static int let_go(const struct ctr_runtime *runtime, const char *id, int folder,
         if (message.type == CTR_SYNC_WARNING && runtime->warn != NULL) {
             runtime->warn(runtime->warn_arg, message.text);
         }
-        if (message.type == CTR_SYNC_ERROR) {
+        if (message.type == CTR_SYNC_NO_PROGRAM) {
+            *ret_exit = ctr_sync_program_status(message.number);
+        }
+        if (message.type == CTR_SYNC_ERROR || message.type == CTR_SYNC_NO_PROGRAM) {
             return st_fail(err, -message.number, "%s", message.text);
         }
     } while (message.type != CTR_SYNC_END);
@@ -134,10 +145,14 @@ static int let_go(const struct ctr_runtime *runtime, const char *id, int folder,
 }
 
 static int start_created(const struct ctr_runtime *runtime, int folder,
-                         const struct ctr_record *record, struct st_err *err)
+                         const struct ctr_record *record, int *ret_exit, struct st_err *err)
 {
     struct spec_runtime *config = NULL;
-    switch (ctr_status_of(folder, record, false, NULL)) {
+    struct ctr_notify notify = {.host = -1, .socket = -1};
+    int pidfd_value = -1;
+    enum spec_status status = ctr_status_of(folder, record, false, &pidfd_value);
+    st_auto(fd) int pidfd = pidfd_value;
+    switch (status) {
     case SPEC_STATUS_CREATED:
         break;
     case SPEC_STATUS_STOPPED:
@@ -145,7 +160,10 @@ static int start_created(const struct ctr_runtime *runtime, int folder,
     default:
         return st_fail(err, ST_ESTATE, "cannot start an already running container");
     }
-    int r = let_go(runtime, record->id, folder, err);
+    int r = ctr_notify_open(folder, &notify, err);
+    if (r == 0) {
+        r = let_go(runtime, record->id, folder, ret_exit, err);
+    }
     /* Only a config that speaks of hooks is worth reading. */
     if (r == 0 && memmem(record->config, record->config_length, "\"poststart\"", 11) != NULL) {
         r = spec_runtime_parse(record->config, record->config_length, &config, err);
@@ -154,12 +172,19 @@ static int start_created(const struct ctr_runtime *runtime, int folder,
         }
         spec_runtime_free(config);
     }
+    if (r == 0 && notify.socket >= 0) {
+        (void)ctr_store_unlock(folder); /* others may look after it while it gets ready */
+        notify.main_pid = record->pid;
+        ctr_notify_wait(&notify, pidfd);
+    }
+    ctr_notify_close(&notify);
     return r;
 }
 
-int ctr_start(const struct ctr_runtime *runtime, const char *id, struct st_err *err)
+int ctr_start(const struct ctr_runtime *runtime, const char *id, int *ret_exit, struct st_err *err)
 {
     struct ctr_record record;
+    *ret_exit = 0;
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(CTR_RECORD_MAX_BYTES);
     int folder_value = -1;
     int r = ctr_store_open(runtime->root, id, true, &folder_value, err);
@@ -170,7 +195,7 @@ int ctr_start(const struct ctr_runtime *runtime, const char *id, struct st_err *
     if (r < 0) {
         return r;
     }
-    r = start_created(runtime, folder, &record, err);
+    r = start_created(runtime, folder, &record, ret_exit, err);
     ctr_record_done(&record);
     return r;
 }

@@ -44,9 +44,14 @@ static bool is_removed(int folder)
     return os_fstat(folder, &st) < 0 || st.st_nlink == 0;
 }
 
-/* One write: a reader finds all of it or an empty file. */
+/* A link is there with its whole target or not at all; only a text that is too long for one goes
+ * into a file. */
 static int write_cgroup(int folder, const char *text)
 {
+    int r = os_symlinkat(text, folder, "cgroup");
+    if (r != -ST_ENAMETOOLONG) {
+        return r;
+    }
     st_auto(fd) int fd = os_openat(folder, "cgroup", O_WRONLY | O_CREAT | O_EXCL, 0600);
     return fd < 0 ? fd : os_write_all(fd, text, st_strlen(text));
 }
@@ -139,7 +144,14 @@ int ctr_store_load(int folder, struct st_buf *text, struct ctr_record *ret_recor
 
 int ctr_store_cgroup(int folder, struct st_buf *ret_text)
 {
-    int r = os_read_file(folder, "cgroup", ret_text);
+    char target[CTR_PATH_MAX];
+    int r = os_readlinkat(folder, "cgroup", target, sizeof(target));
+    if (r >= 0) {
+        return st_buf_text(ret_text, target);
+    }
+    if (r == -ST_EINVAL) {
+        r = os_read_file(folder, "cgroup", ret_text);
+    }
     return r == -ST_ENOENT ? 0 : r;
 }
 

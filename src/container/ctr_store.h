@@ -1,8 +1,8 @@
 /*
  * The folders of containers: <root>/<id>/ with
  *
- *     cgroup   ctr_cgroup's text: what must be removed even when nothing else was written; made
- *              right after the folder, before the cgroup itself
+ *     cgroup   a symbolic link with ctr_cgroup's text as target: what must be removed even when
+ *              nothing else was written; made right after the folder, before the cgroup itself
  *     state    see ctr_record.h: written once, atomically, when the container is there
  *     start    the socket on which its first process waits to be started; gone once it was
  *     notify/  the socket of the sd_notify proxy

@@ -73,6 +73,11 @@ int ctr_sync_receive(int end, struct ctr_sync_message *ret_message)
     return 0;
 }
 
+int ctr_sync_program_status(int code)
+{
+    return code == -ST_ENOENT ? 127 : 126;
+}
+
 int ctr_sync_wait_go(int end)
 {
     struct ctr_sync_message message;

@@ -11,16 +11,17 @@
 #include "base/err.h"
 
 enum ctr_sync_type {
-    CTR_SYNC_END,      /* the other side closed its end */
-    CTR_SYNC_GO,       /* runtime: carry on */
-    CTR_SYNC_MAP,      /* child: write my ID maps, please */
-    CTR_SYNC_PID,      /* child: number = process of the container, made by a helper */
-    CTR_SYNC_HOOKS,    /* child: mounts are there, run prestart and createRuntime hooks */
-    CTR_SYNC_LISTENER, /* child: number = descriptor that the seccomp listener will have */
-    CTR_SYNC_TERMINAL, /* child: the terminal's master comes with this message */
-    CTR_SYNC_READY,    /* child: everything is set up */
-    CTR_SYNC_WARNING,  /* child: text */
-    CTR_SYNC_ERROR,    /* child: number = a -ST_Exxx, text; the child ends */
+    CTR_SYNC_END,        /* the other side closed its end */
+    CTR_SYNC_GO,         /* runtime: carry on */
+    CTR_SYNC_MAP,        /* child: write my ID maps, please */
+    CTR_SYNC_PID,        /* child: number = process of the container, made by a helper */
+    CTR_SYNC_HOOKS,      /* child: mounts are there, run prestart and createRuntime hooks */
+    CTR_SYNC_LISTENER,   /* child: number = descriptor that the seccomp listener will have */
+    CTR_SYNC_TERMINAL,   /* child: the terminal's master comes with this message */
+    CTR_SYNC_READY,      /* child: everything is set up */
+    CTR_SYNC_WARNING,    /* child: text */
+    CTR_SYNC_NO_PROGRAM, /* child: as ERROR, when the program is not there or cannot be executed */
+    CTR_SYNC_ERROR,      /* child: number = a -ST_Exxx, text; the child ends */
 };
 
 struct ctr_sync_message {
@@ -39,6 +40,10 @@ int ctr_sync_send_fd(int end, enum ctr_sync_type type, int fd);
 
 /* Waits for the next message. Returns 0 (also for CTR_SYNC_END) or -errno. */
 int ctr_sync_receive(int end, struct ctr_sync_message *ret_message);
+
+/* What a command's exit status is when its program could not be executed, as shells have it: 127
+ * for one that is not there, else 126. code: a -ST_Exxx. */
+int ctr_sync_program_status(int code);
 
 /* Waits for GO: -ST_ECONNRESET for anything else. */
 int ctr_sync_wait_go(int end);

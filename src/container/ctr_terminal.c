@@ -116,11 +116,18 @@ void ctr_terminal_relay_end(struct ctr_terminal_relay *relay)
     os_close(&relay->master);
 }
 
-void ctr_terminal_resize(const struct ctr_terminal_relay *relay)
+void ctr_terminal_copy_size(int master)
 {
     struct winsize size;
-    if (relay->is_terminal && os_window_size_get(STDIN_FILENO, &size) == 0) {
-        (void)os_window_size_set(relay->master, &size);
+    if (os_window_size_get(STDIN_FILENO, &size) == 0) {
+        (void)os_window_size_set(master, &size);
+    }
+}
+
+void ctr_terminal_resize(const struct ctr_terminal_relay *relay)
+{
+    if (relay->is_terminal) {
+        ctr_terminal_copy_size(relay->master);
     }
 }
 

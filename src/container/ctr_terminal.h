@@ -39,6 +39,9 @@ struct ctr_terminal_relay {
 int ctr_terminal_relay_begin(struct ctr_terminal_relay *relay, int master, struct st_err *err);
 void ctr_terminal_relay_end(struct ctr_terminal_relay *relay);
 
+/* Gives a terminal the size of the caller's, if standard input is one. */
+void ctr_terminal_copy_size(int master);
+
 /* Passes the caller's window size on (SIGWINCH). */
 void ctr_terminal_resize(const struct ctr_terminal_relay *relay);
 
