@@ -382,6 +382,22 @@ static int add_whiteout(int parent, const char *name)
     return r == 0 && S_ISDIR(st.st_mode) ? set_opaque(parent, name) : r;
 }
 
+static int add_opaque(struct folder *f, int parent, const char *name, const char *path)
+{
+    struct stat st;
+    if (path[0] == '\0') {
+        return os_fsetxattr(f->root_fd, opaque_name, "y", 1, 0);
+    }
+    int r = os_mkdirat(parent, name, 0755);
+    if (r == -ST_EEXIST) {
+        r = os_fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW);
+        if (r == 0 && !S_ISDIR(st.st_mode)) {
+            r = S_ISCHR(st.st_mode) ? take_over(f, parent, name, path, 0755) : -ST_ENOTDIR;
+        }
+    }
+    return r < 0 ? r : set_opaque(parent, name);
+}
+
 static int folder_add(void *state, const struct image_entry *entry, struct st_err *err)
 {
     struct folder *f = state;
@@ -398,12 +414,7 @@ static int folder_add(void *state, const struct image_entry *entry, struct st_er
         r = add_whiteout(parent, name);
         break;
     case IMAGE_ENTRY_OPAQUE:
-        if (entry->path[0] != '\0') { /* below the root of a layer nothing can show through */
-            r = os_mkdirat(parent, name, 0755);
-            r = r == 0 || r == -ST_EEXIST ? set_opaque(parent, name) : r;
-        } else {
-            r = os_fsetxattr(f->root_fd, opaque_name, "y", 1, 0);
-        }
+        r = add_opaque(f, parent, name, entry->path);
         break;
     case IMAGE_ENTRY_NODE:
         r = add_node(f, parent, name, entry, err);

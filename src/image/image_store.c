@@ -199,6 +199,13 @@ static int compare_hex(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+static void sort_hexes(struct hexes *set)
+{
+    if (set->count > 0) {
+        qsort(set->hex, set->count, sizeof(*set->hex), compare_hex);
+    }
+}
+
 static bool has_hex(const struct hexes *set, const char *hex)
 {
     return set->count > 0 &&
@@ -300,8 +307,8 @@ int image_collect(struct image_store *store, struct store_work *work, bool *ret_
             r = mark_image(store, &index.names[i], &blobs, &layers);
         }
         if (r == 0) {
-            qsort(blobs.hex, blobs.count, sizeof(*blobs.hex), compare_hex);
-            qsort(layers.hex, layers.count, sizeof(*layers.hex), compare_hex);
+            sort_hexes(&blobs);
+            sort_hexes(&layers);
             r = clear_folder(store, store->blobs_fd, false, &blobs, work, freed_bytes);
         }
         if (r == 0) {
