@@ -20,6 +20,10 @@
 /* How long a killed process may take to be gone. */
 enum { KILL_WAIT_MS = 10 * 1000 };
 
+/* How long `delete` waits for a process that was just sent a signal, before it says that it still
+ * runs. */
+enum { END_WAIT_MS = 100 };
+
 static void run_poststop(const struct ctr_runtime *runtime, const struct spec_runtime *config,
                          const struct ctr_record *record)
 {
@@ -117,6 +121,10 @@ static int delete_whole(const struct ctr_runtime *runtime, const char *id, int f
     st_auto(ctr_cgroup) struct ctr_cgroup cgroup = {0};
     enum spec_status status = ctr_status_of(folder, record, !force, &pidfd_value);
     st_auto(fd) int pidfd = pidfd_value;
+    if (!force && status == SPEC_STATUS_RUNNING) {
+        struct pollfd poll = {.fd = pidfd, .events = POLLIN};
+        status = os_poll(&poll, 1, END_WAIT_MS) > 0 ? SPEC_STATUS_STOPPED : status;
+    }
     if (!force && status != SPEC_STATUS_STOPPED && status != SPEC_STATUS_CREATED) {
         return st_fail(err, ST_ESTATE, "cannot delete container %s that is not stopped: %s", id,
                        spec_status_name(status));

@@ -339,11 +339,13 @@ static int run_runtime_hooks(struct ctr_launch *launch, struct st_err *err)
                               .count = spec->prestart_count,
                               .record = &launch->record,
                               .pid = launch->record.pid,
-                              .status = SPEC_STATUS_CREATING};
+                              .status =
+                                  SPEC_STATUS_CREATED}; /* what prestart hooks have always seen */
     launch->hooks_ran = true;
     int r = ctr_hooks_run(&hooks, err);
     if (r == 0) {
         hooks.kind = "createRuntime";
+        hooks.status = SPEC_STATUS_CREATING;
         hooks.hooks = spec->create_runtime;
         hooks.count = spec->create_runtime_count;
         r = ctr_hooks_run(&hooks, err);

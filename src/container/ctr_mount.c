@@ -206,6 +206,13 @@ static int mount_bind(struct ctr_rootfs *rootfs, size_t index,
     return finish_mount(tree, mount, options, err);
 }
 
+/* Without SELinux file systems refuse the context option, and there is nothing to label. */
+static bool selinux_in_force(void)
+{
+    struct statfs st;
+    return os_statfs("/sys/fs/selinux", &st) == 0 && (unsigned)st.f_type == SELINUX_MAGIC;
+}
+
 /* A tmpfs takes the mode of the folder that it covers unless one was asked for, and the label. */
 static int new_mount_data(struct ctr_rootfs *rootfs, const struct spec_mount *mount, int target,
                           struct ctr_mount_options *options, struct st_err *err)
@@ -223,7 +230,7 @@ static int new_mount_data(struct ctr_rootfs *rootfs, const struct spec_mount *mo
     }
     const struct spec_linux *linux_ = rootfs->config->linux_;
     if (linux_ != NULL && linux_->mount_label != NULL && linux_->mount_label[0] != '\0' &&
-        !st_streq(mount->type, "proc") && !st_streq(mount->type, "sysfs")) {
+        !st_streq(mount->type, "proc") && !st_streq(mount->type, "sysfs") && selinux_in_force()) {
         st_buf_printf(data, "%scontext=\"%s\"", data->length != 0 ? "," : "", linux_->mount_label);
     }
     int r = st_buf_status(data);

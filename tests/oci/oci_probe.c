@@ -385,7 +385,9 @@ static void op_exec(char **args)
     pid_t child = fork();
     int status = 0;
     if (child == 0) {
-        freopen("/dev/null", "w", stdout);
+        if (freopen("/dev/null", "w", stdout) == NULL) {
+            _exit(99);
+        }
         execv(args[0], args);
         _exit(errno == EACCES ? 101 : errno == ENOEXEC ? 102 : 103);
     }
@@ -416,7 +418,9 @@ static void op_syscall_in_child(char **args)
     pid_t child = fork();
     int status = 0;
     if (child == 0) {
-        freopen("/dev/null", "w", stdout);
+        if (freopen("/dev/null", "w", stdout) == NULL) {
+            _exit(99);
+        }
         op_syscall(args);
         _exit(0);
     }
@@ -493,7 +497,9 @@ static void op_tty(char **args)
     put_number("rows", size.ws_row);
     put_number("columns", size.ws_col);
     put_number("foreground", tcgetpgrp(0));
-    ttyname_r(0, name, sizeof(name));
+    if (ttyname_r(0, name, sizeof(name)) != 0) {
+        name[0] = '\0';
+    }
     put_key("name");
     put_string(name);
     putchar('}');
