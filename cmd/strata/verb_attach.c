@@ -62,13 +62,26 @@ int verb_start_attached(struct cli *cli, struct engine_instance *instance,
     return code;
 }
 
+int verb_attach_running(struct engine_instance *instance, const struct verb_attach_options *options,
+                        struct st_err *err)
+{
+    struct engine_stream *stream = NULL;
+    struct st_err ignored = {0};
+    int code = 0;
+    int r = engine_attach(instance, options->with_stdin, &stream, err);
+    if (r < 0) {
+        return r;
+    }
+    r = carry(instance, stream, options, &code, err);
+    (void)engine_stream_finish(stream, &ignored);
+    return r < 0 ? r : code;
+}
+
 static int verb_attach(struct cli *cli, struct st_err *err)
 {
     st_auto(engine) struct engine *engine = NULL;
     st_auto(engine_instance) struct engine_instance *instance = NULL;
-    struct engine_stream *stream = NULL;
     struct engine_state state;
-    int code = 0;
     int r = verb_open_instance(cli, &engine, &instance, err);
     r = r < 0 ? r : engine_instance_state(instance, &state, err);
     if (r < 0) {
@@ -89,14 +102,7 @@ static int verb_attach(struct cli *cli, struct st_err *err)
     if (options.with_stdin && process->tty && !os_is_terminal(STDIN_FILENO)) {
         return st_fail(err, ST_ENOTTY, "the input device is not a TTY");
     }
-    r = engine_attach(instance, options.with_stdin, &stream, err);
-    if (r < 0) {
-        return r;
-    }
-    r = carry(instance, stream, &options, &code, err);
-    struct st_err ignored = {0};
-    (void)engine_stream_finish(stream, &ignored);
-    return r < 0 ? r : code;
+    return verb_attach_running(instance, &options, err);
 }
 
 static const struct cli_option attach_options[] = {

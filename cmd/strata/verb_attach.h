@@ -17,3 +17,7 @@ struct verb_attach_options {
  * after printing why it could not start. */
 int verb_start_attached(struct cli *cli, struct engine_instance *instance,
                         const struct verb_attach_options *options, struct st_err *err);
+
+/* The same for one that runs already. Returns the exit status or a failure. */
+int verb_attach_running(struct engine_instance *instance, const struct verb_attach_options *options,
+                        struct st_err *err);

@@ -24,10 +24,9 @@ static int act_start(struct cli *cli, struct engine *engine, const char *ref, st
 {
     st_auto(engine_instance) struct engine_instance *instance = NULL;
     struct engine_start_options options = {0};
-    struct engine_stream *none = NULL;
     (void)cli;
     int r = engine_find(engine, ref, &instance, err);
-    return r < 0 ? r : engine_start(instance, &options, &none, NULL, err);
+    return r < 0 ? r : engine_start(instance, &options, NULL, NULL, err);
 }
 
 static int verb_start(struct cli *cli, struct st_err *err)
@@ -41,7 +40,9 @@ static int verb_start(struct cli *cli, struct st_err *err)
     }
     st_auto(engine) struct engine *engine = NULL;
     st_auto(engine_instance) struct engine_instance *instance = NULL;
+    struct engine_state state;
     int r = verb_open_instance(cli, &engine, &instance, err);
+    r = r < 0 ? r : engine_instance_state(instance, &state, err);
     if (r < 0) {
         return r;
     }
@@ -52,7 +53,8 @@ static int verb_start(struct cli *cli, struct st_err *err)
         .sig_proxy = cli_flag(cli, "sig-proxy"),
         .detach_keys = cli_text(cli, "detach-keys"),
     };
-    return verb_start_attached(cli, instance, &options, err);
+    return state.status == ENGINE_RUNNING ? verb_attach_running(instance, &options, err)
+                                          : verb_start_attached(cli, instance, &options, err);
 }
 
 static const struct cli_option start_options[] = {

@@ -75,11 +75,10 @@ static int verb_create(struct cli *cli, struct st_err *err)
 static int run_detached(struct cli *cli, struct engine_instance *instance, struct st_err *err)
 {
     struct engine_start_options options = {0};
-    struct engine_stream *none = NULL;
     int code = cli_failure(cli);
     char id[ENGINE_ID_LENGTH + 1];
     (void)st_strcopy(id, sizeof id, engine_instance_id(instance));
-    int r = engine_start(instance, &options, &none, &code, err);
+    int r = engine_start(instance, &options, NULL, &code, err);
     if (r < 0) {
         cli_print_error(cli->program->name, err);
         return code;

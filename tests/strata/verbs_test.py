@@ -95,6 +95,9 @@ class Life(strata_lab.Case):
         self.strata("create", "-i", "--name", "two", "--network", "none", "busybox", "sh", "-c", "cat; exit 5")
         done = self.lab.run("start", "-ai", "two", stdin="through\n")
         self.assertEqual((done.returncode, done.stdout), (5, "through\n"))
+        self.strata("run", "-d", "--name", "three", "--network", "none", "busybox", "sh", "-c", "sleep 0.5; echo x; exit 2")
+        done = self.lab.run("start", "-a", "three")
+        self.assertEqual((done.returncode, done.stdout), (2, "x\n"))
 
     def test_signals_are_passed_on(self):
         running = self.lab.start("run", "--rm", "--name", "one", "--network", "none", "busybox", "sh", "-c",
