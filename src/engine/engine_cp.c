@@ -66,7 +66,8 @@ static int mount_and_send(const struct engine_instance *instance, const char *fo
     char byte = 0;
     int r = os_chdir(folder);
 
-    st_auto(fd) int mounted = r < 0 ? r : mon_mount_root(config, &what);
+    st_auto(fd) int home = -1;
+    st_auto(fd) int mounted = r < 0 ? r : mon_mount_root(config, &home, &what);
     r = mounted < 0 ? mounted : mount_volumes(instance, mounted);
     /* Opened again, now that there is something mounted below it. */
     st_auto(fd) int root = r < 0 ? r : os_open("rootfs", O_PATH | O_DIRECTORY, 0);

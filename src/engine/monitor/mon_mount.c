@@ -90,7 +90,7 @@ static int mount_memory(const char *here, char *ret_upper, char *ret_work)
     return r < 0 ? r : os_mkdirat(AT_FDCWD, ret_work, 0755);
 }
 
-int mon_mount_root(const struct mon_config *config, const char **ret_what)
+int mon_mount_root(const struct mon_config *config, int *ret_home, const char **ret_what)
 {
     static char here[PATH_SIZE];
     static char scratch[PATH_SIZE];
@@ -98,7 +98,8 @@ int mon_mount_root(const struct mon_config *config, const char **ret_what)
     static char work[PATH_SIZE];
 
     *ret_what = "mount namespace";
-    int r = os_unshare(CLONE_NEWNS);
+    *ret_home = os_open("/proc/self/ns/mnt", O_RDONLY, 0);
+    int r = *ret_home < 0 ? *ret_home : os_unshare(CLONE_NEWNS);
     r = r < 0 ? r : os_getcwd(here, sizeof(here) - 64);
     if (r < 0) {
         return r;

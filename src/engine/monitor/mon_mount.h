@@ -9,5 +9,6 @@
 
 /* Enters a new mount namespace and mounts the root on "rootfs" in the current folder. Returns a
  * descriptor (O_PATH) of the root folder, or -ST_Exxx with *ret_what saying which step failed
- * (static storage). */
-int mon_mount_root(const struct mon_config *config, const char **ret_what);
+ * (static storage). *ret_home is the namespace that was left, or an error: closing it is the
+ * caller's in both cases. */
+int mon_mount_root(const struct mon_config *config, int *ret_home, const char **ret_what);

@@ -26,9 +26,10 @@ struct monitor {
     struct mon_config config;
     struct mon_log log;
     enum mon_phase phase;
-    int starter; /* socket of the command that started us; -1 once it is a client */
-    int lock;    /* held for as long as we own the instance */
-    int netns;   /* -1: none of its own */
+    int starter;     /* socket of the command that started us; -1 once it is a client */
+    int lock;        /* held for as long as we own the instance */
+    int netns;       /* -1: none of its own */
+    int host_mounts; /* the mount namespace that we came from; -1: still in it */
     int listener;
     int signals; /* a signalfd: SIGCHLD, SIGTERM */
     int here;    /* the run folder */

@@ -2,6 +2,7 @@
 #include "engine/monitor/monitor.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -271,7 +272,7 @@ static int start(struct monitor *m, const char **ret_what)
     size_t count = 0;
 
     if (m->config.lower != NULL) {
-        st_auto(fd) int root = mon_mount_root(&m->config, ret_what);
+        st_auto(fd) int root = mon_mount_root(&m->config, &m->host_mounts, ret_what);
         if (root < 0) {
             return root;
         }
@@ -326,6 +327,11 @@ static void finish(struct monitor *m)
     for (size_t i = 0; i < MON_CLIENTS_MAX; i++) {
         owned |= m->clients[i].fd >= 0 && (m->clients[i].wants & MON_WANT_OWNER);
     }
+    /* The clean-up must see the folders without what is mounted in them, and there is nothing to
+     * keep the mounts for. */
+    if (m->host_mounts >= 0) {
+        (void)os_setns(m->host_mounts, CLONE_NEWNS);
+    }
     os_close(&m->lock);
     if (!owned || !mon_client_tell_exit(m, true, true)) {
         (void)mon_run_program(argv);
@@ -341,7 +347,7 @@ int mon_main(const char *folder, int starter, int lock)
 
     m->starter = starter;
     m->lock = lock;
-    m->netns = m->listener = m->signals = m->here = -1;
+    m->netns = m->host_mounts = m->listener = m->signals = m->here = -1;
     m->in_fd = m->out_fd = m->err_fd = m->pidfd = m->log.fd = -1;
     for (size_t i = 0; i < MON_CLIENTS_MAX; i++) {
         m->clients[i].fd = -1;
