@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "cli/cli_out.h"
 #include "os/os_file.h"
-#include "os/os_identity.h"
 #include "os/os_process.h"
 #include "strata-oci/oci.h"
 
@@ -103,7 +102,7 @@ static int prepare(struct cli *cli, struct st_err *err)
     }
     state.runtime = (struct ctr_runtime){
         .root = state.root,
-        .rootless = st_streq(rootless, "true") || (st_streq(rootless, "auto") && os_geteuid() != 0),
+        .rootless = st_streq(rootless, "true") || (st_streq(rootless, "auto") && ctr_is_rootless()),
         .warn = warn,
         .warn_arg = &state,
     };

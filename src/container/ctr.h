@@ -19,7 +19,11 @@ struct ctr_runtime {
     void *warn_arg;
 };
 
-/* The folder of the containers where none is given: /run/strata-oci, for others than root
+/* Is the caller another user than root, or root in a user namespace alone (as podman makes one for
+ * a user)? */
+bool ctr_is_rootless(void);
+
+/* The folder of the containers where none is given: /run/strata-oci, where ctr_is_rootless
  * $XDG_RUNTIME_DIR/strata-oci. -ST_ENOENT when that is not set either. */
 int ctr_default_root(char *ret_path, size_t size, struct st_err *err);
 

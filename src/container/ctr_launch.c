@@ -465,11 +465,29 @@ static void undo(struct ctr_launch *launch)
     (void)ctr_store_remove(launch->runtime->root, launch->options->id, launch->folder, NULL);
 }
 
+static int name_cgroups(struct ctr_launch *launch, struct st_err *err)
+{
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(256 << 10);
+    int r = ctr_cgroup_save(&launch->cgroup, &text);
+    if (r == 0) {
+        launch->record.cgroup = json_doc_copy(launch->config->doc, st_buf_string(&text));
+        r = launch->record.cgroup == NULL ? -ST_ENOMEM : 0;
+    }
+    return r < 0 ? st_fail_os(err, r, "naming the cgroups") : 0;
+}
+
+static int make_cgroups(struct ctr_launch *launch, const struct spec_resources *resources,
+                        struct st_err *err)
+{
+    int r = ctr_cgroup_create(&launch->cgroup, resources, err);
+    /* Without privileges there may be none: then none is to be looked for later. */
+    return r < 0 || !launch->runtime->rootless ? r : name_cgroups(launch, err);
+}
+
 /* Claims the name: from here on there is something to undo. */
 static int claim(struct ctr_launch *launch, struct st_err *err)
 {
     const struct spec_linux *linux_ = launch->config->linux_;
-    st_auto(buf) struct st_buf text = ST_BUF_HEAP(256 << 10);
     launch->cgroup.warn = launch->runtime->warn;
     launch->cgroup.warn_arg = launch->runtime->warn_arg;
     int r = ctr_cgroup_init(&launch->cgroup, linux_ == NULL ? NULL : linux_->cgroups_path,
@@ -477,13 +495,9 @@ static int claim(struct ctr_launch *launch, struct st_err *err)
     if (r < 0) {
         return r;
     }
-    r = ctr_cgroup_save(&launch->cgroup, &text);
-    if (r == 0) {
-        launch->record.cgroup = json_doc_copy(launch->config->doc, st_buf_string(&text));
-        r = launch->record.cgroup == NULL ? -ST_ENOMEM : 0;
-    }
+    r = name_cgroups(launch, err);
     if (r < 0) {
-        return st_fail_os(err, r, "naming the cgroups");
+        return r;
     }
     r = ctr_store_claim(launch->runtime->root, launch->options->id, launch->record.cgroup,
                         &launch->folder, err);
@@ -521,7 +535,7 @@ static int make_container(struct ctr_launch *launch, struct st_err *err)
         r = make_listener(launch, err);
     }
     if (r == 0) {
-        r = ctr_cgroup_create(&launch->cgroup, resources, err);
+        r = make_cgroups(launch, resources, err);
     }
     if (r == 0) {
         r = make_process(launch, &launch->record.pid, err);

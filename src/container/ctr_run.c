@@ -20,10 +20,25 @@
 #include "os/os_socket.h"
 #include "spec/spec_runtime.h"
 
+/* Of the initial user namespace in /proc/self/ns; the kernel's USER_NS_INIT_INO, fixed since 3.8.
+ */
+#define FIRST_USER_NAMESPACE 0xEFFFFFFDU
+
+bool ctr_is_rootless(void)
+{
+    struct stat st;
+    if (os_geteuid() != 0) {
+        return true;
+    }
+    return os_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0 &&
+           st.st_ino != FIRST_USER_NAMESPACE;
+}
+
 int ctr_default_root(char *ret_path, size_t size, struct st_err *err)
 {
-    if (os_geteuid() == 0) {
-        return st_strcopy(ret_path, size, "/run/strata-oci") ? 0 : -ST_ENAMETOOLONG;
+    static const char usual[] = "/run/strata-oci";
+    if (!ctr_is_rootless()) {
+        return st_strcopy(ret_path, size, usual) ? 0 : -ST_ENAMETOOLONG;
     }
     const char *const *env = os_environ();
     for (size_t i = 0; env[i] != NULL; i++) {
@@ -33,6 +48,9 @@ int ctr_default_root(char *ret_path, size_t size, struct st_err *err)
                        ? 0
                        : st_fail(err, ST_ENAMETOOLONG, "XDG_RUNTIME_DIR is too long");
         }
+    }
+    if (os_geteuid() == 0) { /* root of a user namespace, as in a container */
+        return st_strcopy(ret_path, size, usual) ? 0 : -ST_ENAMETOOLONG;
     }
     return st_fail(err, ST_ENOENT, "XDG_RUNTIME_DIR is not set: say where with --root");
 }

@@ -288,6 +288,26 @@ def test_runs_its_small_init():
         assert " Z " not in out and "init" in out, out
 
 
+def test_remaps_users():
+    second = WORK + "/remap"
+    os.makedirs(second)
+    words = ["/usr/bin/docker", "-H", f"unix://{second}/docker.sock"]
+    remapping = lab.Daemon("dockerd-remap", "/usr/sbin/dockerd", "-H", words[2], "--data-root", second + "/data",
+                           "--exec-root", second + "/exec", "--pidfile", second + "/pid", "--add-runtime",
+                           f"peer={lab.RUNTIME}", "--default-runtime", "peer", "--cgroup-parent", lab.cgroup_parent(),
+                           "--config-file", WORK + "/none.json", "--userns-remap", lab.USER, "--bridge", "none")
+    remapping.ready(lambda: run(*words, "version", code=None).code == 0)
+    run(*words, "load", "-i", WORK + "/image.tar")
+    out = run(*words, "run", "--rm", IMAGE, "sh", "-c", "cat /proc/self/uid_map; id -u; touch /etc/x && echo made; "
+              "echo 1 > /proc/sys/kernel/msgmax || echo refused").out
+    assert out.split() == ["0", str(lab.FIRST_SUB_ID), str(lab.SUB_IDS), "0", "made", "refused"], out
+    box = run(*words, "run", "-d", IMAGE, "sleep", "1000").out.strip()
+    assert run(*words, "exec", box, "cat", "/proc/self/uid_map").out.split()[1] == str(lab.FIRST_SUB_ID)
+    run(*words, "rm", "-f", box)
+    remapping.process.terminate()
+    remapping.process.wait(30)
+
+
 def test_healthcheck_executes():
     with Running("--health-cmd", "test -e /tmp/ok", "--health-interval", "200ms", "--health-retries", "1") as box:
         wait_for("unhealthy", lambda: box.state("Health.Status") == "unhealthy")

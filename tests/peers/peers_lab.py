@@ -285,9 +285,30 @@ def set_up():
             run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
     for folder in (WORK, "/run/lock", "/run/netns"):
         os.makedirs(folder)
+    add_user()
     run("ip", "link", "set", "lo", "up")
     os.environ.update(PATH=PATH, HOME=WORK, XDG_RUNTIME_DIR=WORK, TMPDIR=WORK, LC_ALL="C.UTF-8", TERM="xterm")
     make_image(WORK + "/image.tar")
+
+
+USER, USER_ID, FIRST_SUB_ID, SUB_IDS = "peer", 4242, 300000, 65536
+
+
+def add_user():
+    """A user with subordinate ids, in the sandbox alone."""
+    lines = {"passwd": f"{USER}:x:{USER_ID}:{USER_ID}::{WORK}/home:/bin/sh", "group": f"{USER}:x:{USER_ID}:",
+             "subuid": f"{USER}:{FIRST_SUB_ID}:{SUB_IDS}", "subgid": f"{USER}:{FIRST_SUB_ID}:{SUB_IDS}"}
+    for name, line in lines.items():
+        path = "/etc/" + name
+        if not os.path.exists(path):
+            continue
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        with open(f"{WORK}/{name}", "w", encoding="utf-8") as f:
+            f.write(text.rstrip("\n") + "\n" + line + "\n")
+        run("mount", "--bind", f"{WORK}/{name}", path)
+    os.makedirs(WORK + "/home")
+    os.chown(WORK + "/home", USER_ID, USER_ID)
 
 
 def check_privileged(status):

@@ -1,6 +1,7 @@
 """Debian's podman with strata-oci as its runtime."""
 import json
 import os
+import shutil
 import sys
 import time
 
@@ -187,6 +188,33 @@ def test_is_reached_by_its_network():
         raise Skip("podman cannot make its own network here: " + box.err.strip().splitlines()[-1])
     wait_for("the page", lambda: lab.page("http://127.0.0.1:8098/") == "page\n")
     podman("rm", "-f", "-t", "0", box.out.strip())
+
+
+def test_runs_for_a_user_without_privileges():
+    if not shutil.which("newuidmap") or lab.RUNTIME.startswith("/root"):
+        raise Skip("needs newuidmap (package uidmap), and a runtime that the user may execute")
+    home = WORK + "/home"
+    shutil.copy(WORK + "/image.tar", home)
+    shutil.copy(lab.RUNTIME, home + "/runtime")
+    os.makedirs(home + "/run", mode=0o700, exist_ok=True)
+    run("chown", "-R", f"{lab.USER}:{lab.USER}", home)
+
+    def rootless(*words, **options):
+        return run("setpriv", "--reuid", lab.USER, "--regid", lab.USER, "--init-groups", "--inh-caps=-all", "podman",
+                   "--runtime", home + "/runtime", "--cgroup-manager", "cgroupfs", "--events-backend", "file",
+                   "--storage-driver", "vfs", *words,
+                   env={"HOME": home, "XDG_RUNTIME_DIR": home + "/run", "TMPDIR": home, "CONTAINERS_CONF": ""}, **options)
+
+    loaded = rootless("load", "-i", home + "/image.tar", code=None)
+    if loaded.code != 0:
+        raise Skip("podman cannot work for a user here: " + loaded.err.strip().splitlines()[-1])
+    options = ("--network", "none")
+    out = rootless("run", "--rm", *options, IMAGE, "sh", "-c", "id -u; cat /proc/self/uid_map; touch /etc/x && echo made").out
+    assert out.split() == ["0", "0", str(lab.USER_ID), "1", "1", str(lab.FIRST_SUB_ID), str(lab.SUB_IDS), "made"], out
+    rootless("run", "--rm", *options, IMAGE, "sh", "-c", "exit 42", code=42)
+    box = rootless("run", "-d", *options, IMAGE, "sleep", "1000").out.strip()
+    assert rootless("exec", box, "cat", "/proc/1/cmdline").out == "sleep\0001000\0"
+    rootless("rm", "-f", "-t", "0", box)
 
 
 def test_leaves_nothing_behind():
