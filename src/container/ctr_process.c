@@ -328,10 +328,23 @@ static int load_filter(struct ctr_process *process, struct st_err *err)
     return 0;
 }
 
+/* Before the filter, which may not allow it. */
+static int prepare_descriptors(const struct ctr_process *process, struct st_err *err)
+{
+    int r = os_close_range(3 + process->keep_fds, ~0U, CLOSE_RANGE_CLOEXEC);
+    for (unsigned i = 0; r == 0 && i < process->keep_fds; i++) {
+        r = os_set_cloexec((int)(3 + i), false);
+    }
+    return r < 0 ? st_fail_os(err, r, "preparing descriptors") : 0;
+}
+
 int ctr_process_restrict(struct ctr_process *process, struct st_err *err)
 {
+    int r = prepare_descriptors(process, err);
     /* With a user namespace the runtime did it: here it could raise none. */
-    int r = process->user_namespace ? 0 : ctr_process_limits(process, 0, err);
+    if (r == 0 && !process->user_namespace) {
+        r = ctr_process_limits(process, 0, err);
+    }
     if (r == 0) {
         r = set_labels(process, err);
     }

@@ -228,7 +228,8 @@ static int attach_root(struct ctr_rootfs *rootfs)
     if (tree < 0) {
         return tree;
     }
-    int r = os_move_mount(tree, "", AT_FDCWD, rootfs->path, MOVE_MOUNT_F_EMPTY_PATH);
+    int r = os_move_mount(tree, "", AT_FDCWD, rootfs->path,
+                          MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
     if (r == -ST_EACCES) {
         /* The container's root may not look into the folders above; any place will do. */
         r = os_move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
