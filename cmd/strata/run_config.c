@@ -27,7 +27,7 @@ int run_copy(struct run_parse *p, const char *text, size_t length, const char **
 {
     char *copy = NULL;
     int r = run_alloc(p, length + 1, 1, &copy);
-    if (r == 0) {
+    if (r == 0 && copy != NULL) {
         memcpy(copy, text, length);
         *ret_copy = copy;
     }
@@ -149,7 +149,7 @@ int run_each_line(struct run_parse *p, const char *what, const char *path, run_l
     while (r == 0 && *at != '\0') {
         size_t length = strcspn(at, "\n");
         const char *next = at + length + (at[length] == '\n');
-        const char *line;
+        const char *line = "";
         if (length > 0 && at[length - 1] == '\r') {
             length--;
         }
