@@ -214,7 +214,7 @@ class Torturer:
         numbers, began = list(range(1, calls + 1, every)), time.monotonic()
         if seconds:
             random.shuffle(numbers)
-        tried = 0
+        tried = ended_badly = 0
         for number in numbers:
             if seconds and time.monotonic() - began > seconds:
                 break
@@ -223,7 +223,8 @@ class Torturer:
             self.judge(case, number, status, text)
             self.settle(case, number, f"{self.plan.read()[2]} failing")
             tried += 1
-        print(f"{case.name}: {tried} of {calls} calls made to fail", flush=True)
+            ended_badly += status != case.status
+        print(f"{case.name}: {tried} of {calls} calls made to fail, {ended_badly} ended in an error", flush=True)
 
 
 def kill_loop(torturer, cases, count, seed):
@@ -231,6 +232,8 @@ def kill_loop(torturer, cases, count, seed):
     random.seed(seed)
     print(f"seed {seed}", flush=True)
     took = {case: torturer.start(case) for case in cases}
+    for case in cases:  # what they share (a bridge and its rules) exists by now
+        case.before = torturer.everything(case)
     for number in range(1, count + 1):
         case = random.choice(cases)
         torturer.kill_one(case, number, took[case])
@@ -266,6 +269,8 @@ def main():
         if args.kill:
             kill_loop(torturer, cases, args.kill, args.seed)
         else:
+            for case in cases:  # what they share (a bridge and its rules) exists after this
+                torturer.start(case)
             for case in cases:
                 torturer.torture(case, args.every, args.budget / len(cases) if args.budget else 0)
         print(f"torture: {len(cases)} cases, {len(torturer.bad)} findings")
