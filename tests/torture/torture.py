@@ -14,7 +14,6 @@ it runs in a network and a mount namespace of its own.
 Prints one line per finding and one per case; exit status 1 if anything was found, 77 if it cannot run.
 """
 import argparse
-import ctypes
 import errno
 import os
 import random
@@ -31,7 +30,6 @@ import torture_cases  # noqa: E402
 
 PLAN = struct.Struct("=IIII48s")
 ERRNOS = (errno.EIO, errno.ENOMEM, errno.EACCES, errno.ENOSPC, errno.EMFILE)
-PR_SET_CHILD_SUBREAPER = 36
 TIME_LIMIT = 30
 
 
@@ -41,11 +39,17 @@ def skip(why):
 
 
 def own_namespaces():
-    if os.environ.get("STRATA_TORTURE_INSIDE"):
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
-        return
-    os.environ["STRATA_TORTURE_INSIDE"] = "1"
-    os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", sys.executable, *sys.argv])
+    """Network, mounts and processes of our own; process 1 only reaps, as the machine's does."""
+    if not os.environ.get("STRATA_TORTURE_INSIDE"):
+        os.environ["STRATA_TORTURE_INSIDE"] = "1"
+        os.execvp("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--propagation", "private",
+                              sys.executable, *sys.argv])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
+    child = os.fork()
+    while child:
+        pid, status = os.waitpid(-1, 0)
+        if pid == child:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xff)
 
 
 class Plan:
@@ -64,28 +68,16 @@ class Plan:
 
 
 def family():
-    """Processes whose chain of parents leads to us: pid -> (name, parent)."""
-    all_of_them = {}
+    """Names of all processes of our namespace but process 1 and ourselves."""
+    found = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             head, tail = open(f"/proc/{pid}/stat").read().rsplit(")", 1)
         except OSError:
             continue
-        if tail.split()[0] != "Z":
-            all_of_them[int(pid)] = (head.split("(", 1)[1], int(tail.split()[1]))
-    found, grown = {}, {os.getpid()}
-    while grown:
-        grown = {pid for pid, (_, parent) in all_of_them.items() if parent in grown}
-        found.update((pid, all_of_them[pid]) for pid in grown)
+        if tail.split()[0] != "Z" and int(pid) not in (1, os.getpid()):
+            found[int(pid)] = head.split("(", 1)[1]
     return found
-
-
-def reap():
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
 
 
 def what_is_there(tag):
@@ -110,7 +102,6 @@ class Torturer:
     def __init__(self, build, work):
         self.build, self.work, self.plan = build, work, Plan(work)
         self.bad = []
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def find(self, case, number, text):
         self.bad.append(f"{case.name}: call {number}: {text}")
@@ -149,7 +140,6 @@ class Torturer:
         case.clean()
         end = time.monotonic() + 5
         while True:
-            reap()
             left = self.everything(case) - case.before
             if not left or time.monotonic() > end:
                 break
@@ -163,7 +153,7 @@ class Torturer:
 
     @staticmethod
     def everything(case):
-        return (what_is_there(case.tag) | {f"process {name}" for name, _ in family().values()} | net_is_there() |
+        return (what_is_there(case.tag) | {f"process {name}" for name in family().values()} | net_is_there() |
                 set(case.left()))
 
     def start(self, case):
@@ -176,7 +166,6 @@ class Torturer:
             self.find(case, 0, f"status {status} without any failure: {text.strip()[-300:]}")
         case.clean()
         time.sleep(0.2)
-        reap()
         case.before = self.everything(case)
         for line in sorted(case.before):
             if line.startswith("process"):
@@ -190,9 +179,9 @@ class Torturer:
         process = subprocess.Popen(case.command, cwd=case.folder, env=case.env, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         time.sleep(max(0.0, moment - time.monotonic()))
-        victims = [pid for pid, (name, _) in family().items() if pid == process.pid or name.startswith("strata")]
+        victims = [pid for pid, name in family().items() if pid == process.pid or name.startswith("strata")]
         victim = random.choice(victims or [process.pid])
-        name = family().get(victim, ("?", 0))[0]
+        name = family().get(victim, "?")
         try:
             os.kill(victim, signal.SIGKILL)
         except ProcessLookupError:
