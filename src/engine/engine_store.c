@@ -130,7 +130,7 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
     }
     engine->net.folder = engine->net_folder;
     engine->net.bridge = choose(NULL, "STRATA_BRIDGE", NULL);
-    engine->net.subnet = choose(NULL, "STRATA_SUBNET", NULL);
+    engine->net.subnet = choose(NULL, "STRATA_BRIDGE_SUBNET", NULL);
     r = r < 0 ? r : open_folders(engine, err);
     r = r < 0 ? r : engine_collect(engine, err);
     if (r < 0) {

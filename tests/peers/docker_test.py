@@ -292,7 +292,8 @@ def test_remaps_users():
     second = WORK + "/remap"
     os.makedirs(second)
     words = ["/usr/bin/docker", "-H", f"unix://{second}/docker.sock"]
-    remapping = lab.Daemon("dockerd-remap", "/usr/sbin/dockerd", "-H", words[2], "--data-root", second + "/data",
+    # In a network of its own: without a bridge it removes the other daemon's.
+    remapping = lab.Daemon("dockerd-remap", "unshare", "-n", "/usr/sbin/dockerd", "-H", words[2], "--data-root", second + "/data",
                            "--exec-root", second + "/exec", "--pidfile", second + "/pid", "--add-runtime",
                            f"peer={lab.RUNTIME}", "--default-runtime", "peer", "--cgroup-parent", lab.cgroup_parent(),
                            "--config-file", WORK + "/none.json", "--userns-remap", lab.USER, "--bridge", "none")
