@@ -31,12 +31,13 @@ static int read_cpuset(const char *path, const char *file, char *ret_text, size_
 }
 
 /* Version 1: a cpuset starts empty and then takes no process. Gives path (below mount, of which
- * the first mount_length bytes are) what its parent has; the parent first, if it has nothing. */
-static int inherit_cpuset(char *path, size_t mount_length, const char *file)
+ * the first mount_length bytes are) what its parent has; the parent first, if it has nothing. The
+ * text is in ret_text, too. */
+static int inherit_cpuset(char *path, size_t mount_length, const char *file, bool known_empty,
+                          char *ret_text, size_t size)
 {
-    char text[4096];
     char name[PATH_MAX];
-    int r = read_cpuset(path, file, text, sizeof(text));
+    int r = known_empty ? 0 : read_cpuset(path, file, ret_text, size);
     if (r != 0) {
         return r < 0 ? r : 0; /* not empty */
     }
@@ -45,10 +46,7 @@ static int inherit_cpuset(char *path, size_t mount_length, const char *file)
         return -ST_EINVAL;
     }
     *slash = '\0';
-    r = inherit_cpuset(path, mount_length, file);
-    if (r >= 0) {
-        r = read_cpuset(path, file, text, sizeof(text));
-    }
+    r = inherit_cpuset(path, mount_length, file, false, ret_text, size);
     *slash = '/';
     if (r < 0) {
         return r;
@@ -56,18 +54,21 @@ static int inherit_cpuset(char *path, size_t mount_length, const char *file)
     if (st_snprintf(name, sizeof(name), "%s/%s", path, file) >= sizeof(name)) {
         return -ST_ENAMETOOLONG;
     }
-    return os_write_text(AT_FDCWD, name, text);
+    return os_write_text(AT_FDCWD, name, ret_text);
 }
 
-static int inherit_cpusets(const struct ctr_cgroup_hierarchy *hierarchy)
+static int inherit_cpusets(const struct ctr_cgroup_hierarchy *hierarchy, bool known_empty)
 {
     char path[PATH_MAX];
+    char text[4096];
     size_t mount_length = strlen(hierarchy->mount);
     int r = ctr_cgroup_file(hierarchy, NULL, path, sizeof(path));
     if (r >= 0) {
-        r = inherit_cpuset(path, mount_length, "cpuset.cpus");
+        r = inherit_cpuset(path, mount_length, "cpuset.cpus", known_empty, text, sizeof(text));
     }
-    return r < 0 ? r : inherit_cpuset(path, mount_length, "cpuset.mems");
+    return r < 0
+               ? r
+               : inherit_cpuset(path, mount_length, "cpuset.mems", known_empty, text, sizeof(text));
 }
 
 /* Makes the folder, and those above it down from the mount. 1: it was made; 0: it was there. */
@@ -206,7 +207,7 @@ static int make_hierarchy(struct ctr_cgroup *cgroup, struct ctr_cgroup_hierarchy
     if (hierarchy->v2) {
         r = enable_controllers(hierarchy, needed, cgroup->mode == CTR_CGROUP_HYBRID, err);
     } else if ((hierarchy->controllers & (1u << CTR_CPUSET)) != 0) {
-        r = inherit_cpusets(hierarchy);
+        r = inherit_cpusets(hierarchy, made > 0);
         if (r < 0) {
             st_fail_os(err, r, "cpuset of cgroup %s", hierarchy->path);
         }

@@ -149,7 +149,8 @@ int ctr_device_list_read(const struct spec_resources *resources, struct ctr_devi
         }
         r = add_rule(ret_list, rule);
     }
-    for (size_t i = 0; i < ST_COUNT(default_rules) && r >= 0; i++) {
+    /* Where all is allowed they would only undo what the config denies. */
+    for (size_t i = 0; i < ST_COUNT(default_rules) && r >= 0 && !ret_list->allow; i++) {
         r = append(ret_list, &default_rules[i]);
     }
     if (r < 0 && r != -ST_EINVAL && r != -ST_ERANGE) {

@@ -41,10 +41,10 @@ struct ctr_device_list {
 /* The longest text of a rule. */
 enum { CTR_DEVICE_TEXT = 40 };
 
-/* The rules of the config (none: NULL), then those that every container has: to make any node, and
- * to use null, zero, full, random, urandom, tty and the pseudo terminals. At first nothing is
- * allowed; a rule for all devices makes the ones before it void. -ST_EINVAL for what is no rule.
- * The caller frees with ctr_device_list_done. */
+/* The rules of the config (none: NULL), then, unless these allow everything else, those that every
+ * container has: to make any node, and to use null, zero, full, random, urandom, tty and the pseudo
+ * terminals. At first nothing is allowed; a rule for all devices makes the ones before it void.
+ * -ST_EINVAL for what is no rule. The caller frees with ctr_device_list_done. */
 int ctr_device_list_read(const struct spec_resources *resources, struct ctr_device_list *ret_list,
                          struct st_err *err);
 void ctr_device_list_done(struct ctr_device_list *list);

@@ -130,6 +130,9 @@ static void lets_a_rule_for_everything_void_the_earlier_ones(void **state)
     resources.devices_count = 4;
     assert_true(allowed(&resources, 'c', 250, 1, CTR_DEVICE_ALL));
     assert_false(allowed(&resources, 'b', 8, 3, CTR_DEVICE_READ));
+    assert_true(allowed(&resources, 'b', 8, 3, CTR_DEVICE_MKNOD));
+    rules[3].access = "rwm";
+    assert_false(allowed(&resources, 'b', 8, 3, CTR_DEVICE_MKNOD));
     assert_true(allowed(&resources, 'b', 9, 3, CTR_DEVICE_ALL));
 }
 

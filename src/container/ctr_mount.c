@@ -129,18 +129,23 @@ static int check_destination(const struct spec_mount *mount, const char *clean, 
 static int open_destination(struct ctr_rootfs *rootfs, const struct spec_mount *mount, bool file,
                             struct st_err *err)
 {
-    bool kernel_view = st_streq(mount->type, "proc") || st_streq(mount->type, "sysfs");
-    int fd = ctr_mount_path_make(rootfs->root_fd, mount->destination,
-                                 file ? CTR_MOUNT_PATH_FILE : CTR_MOUNT_PATH_FOLDER);
-    if (fd >= 0 && kernel_view) {
-        os_close(&fd);
+    enum ctr_mount_path_kind kind = file ? CTR_MOUNT_PATH_FILE : CTR_MOUNT_PATH_FOLDER;
+    int fd;
+    if (st_streq(mount->type, "proc") || st_streq(mount->type, "sysfs")) {
         fd = ctr_mount_path_open_plain(rootfs->root_fd, mount->destination, O_DIRECTORY);
+        if (fd == -ST_ENOENT) {
+            fd = ctr_mount_path_make(rootfs->root_fd, mount->destination, kind);
+            os_close(&fd);
+            fd = ctr_mount_path_open_plain(rootfs->root_fd, mount->destination, O_DIRECTORY);
+        }
         if (fd == -ST_ELOOP) {
             return st_fail(err, ST_EPERM,
                            "mount %s: the destination of a mount of type %s must "
                            "not be or pass a symbolic link",
                            mount->destination, mount->type);
         }
+    } else {
+        fd = ctr_mount_path_make(rootfs->root_fd, mount->destination, kind);
     }
     if (fd < 0) {
         return st_fail_os(err, fd, "mount %s: making the destination", mount->destination);

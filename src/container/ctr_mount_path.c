@@ -125,9 +125,52 @@ static int walk_part(struct walk *walk, const char *part)
     return 0;
 }
 
+/* Splits off the last part. Returns the length of the folder's text (0: the root), or -ST_EINVAL
+ * for a path that ends in "/", "." or "..". */
+static int split_last(const char *path, const char **ret_name)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return -ST_EINVAL;
+    }
+    size_t length = slash == NULL ? 0 : (size_t)(slash - path);
+    *ret_name = name;
+    return length >= PATH_MAX ? -ST_ENAMETOOLONG : (int)length;
+}
+
+/* The usual case: only the last part is missing. -ST_ENOENT when it is another. */
+static int make_last(int root_fd, const char *path, enum ctr_mount_path_kind kind)
+{
+    char above[PATH_MAX] = "/";
+    const char *name;
+    int length = split_last(path, &name);
+    if (length < 0) {
+        return -ST_ENOENT;
+    }
+    if (length > 0) {
+        memcpy(above, path, (size_t)length);
+        above[length] = '\0';
+    }
+    st_auto(fd) int folder = ctr_mount_path_open(root_fd, above, O_DIRECTORY);
+    if (folder < 0) {
+        return -ST_ENOENT;
+    }
+    int r = kind == CTR_MOUNT_PATH_FOLDER ? os_mkdirat(folder, name, 0755)
+                                          : os_mknodat(folder, name, S_IFREG | 0644, 0);
+    if (r < 0) {
+        return r == -ST_EEXIST ? -ST_ENOENT : r; /* a link that leads nowhere is there */
+    }
+    return os_openat2(folder, name, O_PATH | O_NOFOLLOW, 0,
+                      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
 int ctr_mount_path_make(int root_fd, const char *path, enum ctr_mount_path_kind kind)
 {
     int fd = ctr_mount_path_open(root_fd, path, 0);
+    if (fd == -ST_ENOENT) {
+        fd = make_last(root_fd, path, kind);
+    }
     if (fd != -ST_ENOENT) {
         return fd;
     }
@@ -151,20 +194,17 @@ int ctr_mount_path_make(int root_fd, const char *path, enum ctr_mount_path_kind 
 
 int ctr_mount_path_parent(int root_fd, const char *path, const char **ret_name)
 {
-    char folder[PATH_MAX];
-    if (!st_strcopy(folder, sizeof(folder), path)) {
-        return -ST_ENAMETOOLONG;
+    char above[PATH_MAX] = "/";
+    const char *name;
+    int length = split_last(path, &name);
+    if (length < 0) {
+        return length;
     }
-    char *slash = strrchr(folder, '/');
-    const char *name = slash == NULL ? path : path + (slash - folder) + 1;
-    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-        return -ST_EINVAL;
+    if (length > 0) {
+        memcpy(above, path, (size_t)length);
+        above[length] = '\0';
     }
-    if (slash != NULL) {
-        *slash = '\0';
-    }
-    int fd = ctr_mount_path_make(root_fd, slash == NULL || folder[0] == '\0' ? "/" : folder,
-                                 CTR_MOUNT_PATH_FOLDER);
+    int fd = ctr_mount_path_make(root_fd, above, CTR_MOUNT_PATH_FOLDER);
     if (fd >= 0) {
         *ret_name = name;
     }

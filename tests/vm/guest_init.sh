@@ -20,7 +20,6 @@ mount -t devtmpfs dev /dev 2>/dev/null
 mkdir -p /dev/pts /dev/shm
 mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 mount -t tmpfs -o mode=1777 shm /dev/shm
-mount -t tmpfs -o mode=1777 tmp /tmp
 mount -t tmpfs -o mode=755 run /run
 mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
 mount -t securityfs security /sys/kernel/security 2>/dev/null
@@ -29,15 +28,16 @@ ln -sf /proc/self/fd /dev/fd
 ip link set lo up
 hostname strata-vm
 for module in /vm/modules/*.ko; do
-    [ -e "$module" ] && insmod "$module" 2>/dev/null
+    [ -e "$module" ] && insmod "$module"
 done
+mount -t ext4 /dev/vda /tmp && chmod 1777 /tmp || mount -t tmpfs -o mode=1777 tmp /tmp
 # As a service manager leaves it: processes in leaves, controllers shared out.
 mkdir -p /sys/fs/cgroup/init
 echo 1 > /sys/fs/cgroup/init/cgroup.procs
 for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" > /sys/fs/cgroup/cgroup.subtree_control
 done
-echo "VM-UP $(uname -r) controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
+echo "VM-UP $(stat -fc %T /tmp) $(uname -r) controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
 
 tab=$(printf '\t')
 while IFS=$tab read -r name limit command <&3; do
