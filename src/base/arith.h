@@ -8,3 +8,6 @@
 /* `value` rounded up to a multiple of `align`, a power of two. The caller knows that it fits. */
 #define ST_ALIGN_UP(value, align)                                                                  \
     (((value) + ((__typeof__(value))(align)-1)) & ~((__typeof__(value))(align)-1))
+
+/* `value` rounded down to a multiple of `align`, a power of two. */
+#define ST_ALIGN_DOWN(value, align) ((value) & ~((__typeof__(value))(align)-1))

@@ -61,8 +61,8 @@ int ctr_process_identity(struct ctr_process *process, struct st_err *err);
  * missing. */
 int ctr_process_find(struct ctr_process *process, char *ret_path, size_t size, struct st_err *err);
 
-/* Labels for the next exec, the filter (now, if loading needs a capability that is given up) and
- * the capability sets. */
+/* Descriptors, labels for the next exec, the filter (now, if loading needs a capability that is
+ * given up) and the capability sets. */
 int ctr_process_restrict(struct ctr_process *process, struct st_err *err);
 
 /* Loads the filter if it has not been, and executes the program. Returns only on failure. */
