@@ -3,7 +3,7 @@ import json
 import os
 import subprocess
 
-from oci_lib import case, unsupported
+from oci_lib import alive, case, unsupported, wait_for
 
 
 @case
@@ -266,12 +266,14 @@ def a_damaged_state_is_told_and_can_be_deleted(t):
         if os.path.isfile(path):
             with open(path, "r+b") as file:
                 file.truncate(40)
-    t.fails(t.runtime.call("state", c.id), c.id)
-    t.equal(t.runtime.call("list", "--quiet").code, 0, "exit status of list")
-    c.delete("--force", check=False)
     try:
-        os.kill(pid, 9)
-    except ProcessLookupError:
-        pass
-    t.runtime.call("delete", "--force", c.id)
-    t.true(not os.path.exists(folder), "the folder is still there")
+        t.fails(t.runtime.call("state", c.id), c.id)
+        t.equal(t.runtime.call("list", "--quiet").code, 0, "exit status of list")
+        c.delete("--force")
+        t.true(not os.path.exists(folder), "the folder is still there")
+        wait_for(lambda: not alive(pid), what="the end of its process")
+    finally:
+        try:
+            os.kill(pid, 9)
+        except ProcessLookupError:
+            pass

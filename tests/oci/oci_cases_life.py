@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from oci_lib import PROBE, Failure, case, catches, is_error, operations, unsupported, wait_for
+from oci_lib import PROBE, Failure, alive, case, catches, is_error, operations, unsupported, wait_for
 
 
 @case
@@ -170,14 +170,6 @@ def kill_all_reaches_every_process(t):
     child = json.loads(c.output() + "null]")[0]
     c.verb("kill", "--all", c.id, "KILL")
     wait_for(lambda: not alive(child), what="the end of the background process")
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 @case

@@ -263,3 +263,34 @@ def notify_needs_a_listener(t):
     if t.kind == "crun":
         t.skip("crun accepts it")
     c.run_fails("listenerPath")
+
+
+@case
+@unsupported("crun", "runc")
+def a_damaged_or_forged_filter_in_the_cache_is_not_used(t):
+    def run():
+        c = t.container()
+        c.linux["seccomp"] = allow_but(rule("ERRNO", "getcpu", errnoRet=77))
+        t.equal(c.run(f"syscall {GETCPU} 0 0 0")[0]["errno"], 77, "errno")
+
+    def cached():
+        found = []
+        for folder, _, names in os.walk(t.runtime.root):
+            found += [os.path.join(folder, n) for n in names if "filter" in folder]
+        return found
+    run()
+    t.true(cached(), "nothing was cached")
+    for path in cached():
+        t.equal(os.stat(os.path.dirname(path)).st_mode & 0o777, 0o700, "rights of the cache's folder")
+    for damage in (lambda file, size: file.truncate(size // 2), lambda file, size: file.truncate(0),
+                   lambda file, size: (file.seek(size - 4), file.write(b"\xff\xff\xff\xff")),
+                   lambda file, size: (file.seek(0), file.write(os.urandom(size)))):
+        for path in cached():
+            os.chmod(path, 0o600)
+            with open(path, "r+b") as file:
+                damage(file, os.path.getsize(path))
+        run()
+    for path in cached():
+        os.unlink(path)
+        os.symlink("/dev/zero", path)
+    run()

@@ -18,6 +18,8 @@ KNOWN = {
         "an unknown file system is refused by name": "it names the type only",
         "propagation of mounts is as configured": "it does not make a bind shared",
         "flags of a locked mount are kept in a user namespace": "it loses the flags",
+        "a failing poststop hook does not keep the container": "it keeps the container",
+        "a time namespace can be joined": "it fails on this kernel",
         "time offsets are set": "it fails on this kernel",
         "a failed create leaves nothing": "it leaves a folder of a hybrid hierarchy",
         "listen fds are handed over with their variables": "it loses LISTEN_FDS",
@@ -25,6 +27,9 @@ KNOWN = {
         "run in the foreground relays the terminal": "it does not pass the size on",
     },
     "runc": {
+        "only allowed devices can be made and opened": "it allows /dev/net/tun",
+        "of two creates with one id exactly one wins": "both may fail",
+        "run in the foreground relays the terminal": "it sets the size late",
         "a link in place of the null device is not used for masking": "CVE-2025-31133",
         "a link to procfs in place of the null device opens no way": "CVE-2025-31133",
         "a link in place of the console is not followed": "CVE-2025-52565",

@@ -121,6 +121,14 @@ def catches(pid, number):
     return bool(caught) and int(caught[0].split()[1], 16) >> (number - 1) & 1 == 1
 
 
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class Cgroups:
     """Where limits are read back: version 1 folders, or the unified one."""
 
@@ -159,6 +167,16 @@ class Cgroups:
         return found
 
     def clean(self):
+        """Ends what is left of the suite's containers, and removes their folders."""
+        for path in self.left():
+            for folder, _, _ in os.walk(path):
+                try:
+                    with open(folder + "/cgroup.procs", encoding="ascii") as file:
+                        for pid in file.read().split():
+                            os.kill(int(pid), signal.SIGKILL)
+                except OSError:
+                    pass
+        time.sleep(0.1)
         for path in self.left():
             for folder, _, _ in os.walk(path, topdown=False):
                 try:
@@ -505,7 +523,11 @@ class Suite:
             for done in [pool.submit(self.run_one, c) for c in chosen]:
                 done.result()
         self.cgroups.clean()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        for _ in range(20):  # the kernel lets go of mount points a little later
+            shutil.rmtree(self.dir, ignore_errors=True)
+            if not os.path.exists(self.dir):
+                break
+            time.sleep(0.1)
         c = self.counts
         print(f"{c['passed']} passed, {c['failed']} failed, {c['skipped']} skipped")
         return 1 if c["failed"] else 0
