@@ -142,6 +142,19 @@ static int inflate_blob(int blob_fd, int to_fd, uint64_t *ret_size)
     return r;
 }
 
+/* In the kernel where it can: not to a file that is opened to append. */
+static ssize_t copy_some(int to_fd, int from_fd, size_t size)
+{
+    ssize_t sent = os_sendfile(to_fd, from_fd, size);
+    if (sent != -ST_EINVAL) {
+        return sent;
+    }
+    st_auto(free) uint8_t *buffer = malloc(size);
+    ssize_t got = buffer == NULL ? -ST_ENOMEM : os_read(from_fd, buffer, size);
+    int r = got <= 0 ? 0 : os_write_all(to_fd, buffer, (size_t)got);
+    return r < 0 ? r : got;
+}
+
 static int write_blob(struct save *save, const char *digest, struct st_err *err)
 {
     char path[IMAGE_ID_SIZE + 16];
@@ -159,7 +172,7 @@ static int write_blob(struct save *save, const char *digest, struct st_err *err)
     r = write_header(save, path, size, err);
     uint64_t left = size;
     while (r == 0 && left > 0) {
-        ssize_t sent = os_sendfile(save->fd, fd, (size_t)ST_MIN(left, (uint64_t)COPY_BUFFER));
+        ssize_t sent = copy_some(save->fd, fd, (size_t)ST_MIN(left, (uint64_t)COPY_BUFFER));
         if (sent <= 0) {
             return st_fail_os(err, sent < 0 ? (int)sent : -ST_ECORRUPT, "writing blob %s", digest);
         }

@@ -163,6 +163,11 @@ def docker_archive(*layers, name="test:1", packed=None, diff_ids=None, config=No
     return tar_of(*members)
 
 
+def media_type(data):
+    forms = {b"\x1f\x8b": "+gzip", b"\x28\xb5": "+zstd"}
+    return "application/vnd.oci.image.layer.v1.tar" + forms.get(data[:2], "")
+
+
 def oci_archive(*layers, name="docker.io/library/test:1", packed=None, change=None):
     """An oci-archive. change(documents) may alter what it says before it is written: config, manifest and
     index as dictionaries, packed layers as bytes by their digest."""
@@ -170,7 +175,7 @@ def oci_archive(*layers, name="docker.io/library/test:1", packed=None, change=No
     blobs = {digest(data): data for data in packed}
     config = json.loads(config_of(*[digest(data) for data in layers]))
     manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest(data),
+                "layers": [{"mediaType": media_type(data), "digest": digest(data),
                             "size": len(data)} for data in packed]}
     descriptor = {"mediaType": "application/vnd.oci.image.manifest.v1+json",
                   "annotations": {"io.containerd.image.name": name} if name else {}}

@@ -194,6 +194,77 @@ def other_tools_read_what_is_saved_and_write_what_is_loaded(store):
     subprocess.run(["rm", "-rf", place], check=True)
 
 
+def umoci_unpacks_the_same_files(store):
+    if not have("umoci"):
+        raise Skip("no umoci")
+    one = tar_of(folder("etc", mtime=1500000000), entry("etc/a", b"1" * 5000, uid=5, mode=0o4755), link("l", "etc/a"),
+                 hard_link("h", "etc/a"), folder("gone"), entry("gone/x", b"x"), entry("changes", b"1"),
+                 folder("hidden"), entry("hidden/old", b""))
+    two = tar_of(entry(".wh.gone"), entry("changes", b"22"), folder("hidden"), entry("hidden/.wh..wh..opq"),
+                 entry("hidden/new", b"n"), entry("fifo", type=tarfile.FIFOTYPE, mode=0o600))
+    place = store.folder + "-umoci"
+    merged = os.path.join(place, "merged")
+    os.makedirs(merged)
+    store.run("load", data=oci_archive(one, two, packed=[gz(one), gz(two)]))
+    data = store.run("save", "--format", "oci-archive", "test:1").stdout
+    os.makedirs(os.path.join(place, "layout"))
+    subprocess.run(["tar", "-C", os.path.join(place, "layout"), "-xf", "-"], input=data, check=True)
+    index = json.load(open(os.path.join(place, "layout/index.json"), encoding="utf-8"))
+    index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"] = "tag"
+    with open(os.path.join(place, "layout/index.json"), "w", encoding="utf-8") as file:
+        json.dump(index, file)
+    subprocess.run(["umoci", "--log=error", "unpack", "--image", os.path.join(place, "layout:tag"),
+                    os.path.join(place, "bundle")], check=True)
+    options = "lowerdir=" + ":".join(reversed(store.layers("test:1")))
+    if subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, merged], check=False).returncode != 0:
+        raise Skip("overlayfs cannot be mounted")
+    try:
+        ours, theirs = tree(merged), tree(os.path.join(place, "bundle/rootfs"))
+        assert ours == theirs, {name: (ours.get(name), theirs.get(name)) for name in ours.keys() | theirs.keys()
+                                if ours.get(name) != theirs.get(name)}
+    finally:
+        subprocess.run(["umount", merged], check=True)
+    subprocess.run(["rm", "-rf", place], check=True)
+
+
+def tree(root):
+    """What can be seen of every file below root."""
+    found = {}
+    for where, folders, files in os.walk(root):
+        for name in folders + files:
+            path = os.path.join(where, name)
+            at = os.lstat(path)
+            content = open(path, "rb").read() if stat.S_ISREG(at.st_mode) else None
+            target = os.readlink(path) if stat.S_ISLNK(at.st_mode) else None
+            found[os.path.relpath(path, root)] = (at.st_mode, at.st_uid, at.st_gid, int(at.st_mtime), content, target)
+    return found
+
+
+def podman_and_strata_load_what_the_other_saves(store):
+    if not have("podman"):
+        raise Skip("no podman")
+    podman = ["podman", "--root", store.folder + "-podman", "--runroot", store.folder + "-podman-run",
+              "--storage-driver", "overlay"]
+    if subprocess.run([*podman, "images"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        raise Skip("podman does not work here")
+    one, two = tar_of(folder("etc"), entry("etc/a", b"1" * 5000)), tar_of(entry("b", b"2"))
+    archive = store.folder + ".tar"
+    store.run("load", data=docker_archive(one, two, packed=[gz(one), two]))
+    image_id = store.run("image", "inspect", "-f", "{{.Id}}", "test:1").out
+    for form in ("docker-archive", "oci-archive"):
+        store.run("save", "--format", form, "-o", archive, "test:1")
+        out = subprocess.run([*podman, "load", "-q", "-i", archive], stdout=subprocess.PIPE, check=True).stdout.decode()
+        assert "test:1" in out, out
+        os.unlink(archive)
+        store.run("rmi", "test:1")
+        subprocess.run([*podman, "save", "-q", "--format", form, "-o", archive, "docker.io/library/test:1"], check=True)
+        assert store.run("load", "-i", archive).out == "Loaded image: test:1\n"
+        assert store.run("image", "inspect", "-f", "{{.Id}}", "test:1").out == image_id
+        subprocess.run([*podman, "rmi", "-f", "docker.io/library/test:1"], stdout=subprocess.DEVNULL, check=True)
+        os.unlink(archive)
+    subprocess.run(["rm", "-rf", store.folder + "-podman", store.folder + "-podman-run"], check=True)
+
+
 def names_tags_and_removal_are_dockers(store):
     first, second = docker_archive(tar_of(entry("a", b"1"))), docker_archive(tar_of(entry("a", b"2")))
     store.run("load", data=first)
@@ -271,6 +342,8 @@ if __name__ == "__main__":
         sparse_and_huge_files_stay_sparse,
         a_saved_image_loads_again,
         other_tools_read_what_is_saved_and_write_what_is_loaded,
+        umoci_unpacks_the_same_files,
+        podman_and_strata_load_what_the_other_saves,
         names_tags_and_removal_are_dockers,
         history_and_inspect_have_dockers_shape,
         many_commands_at_once_agree,

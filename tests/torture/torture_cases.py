@@ -159,6 +159,30 @@ class StrataCase(Case):
         return [os.path.join(folder, name) for name in (os.listdir(folder) if os.path.isdir(folder) else [])]
 
 
+class ImageCase(Case):
+    """A command on a store of images of its own, which is empty or has one image with two names."""
+    max_lines = 3
+
+    def __init__(self, strata, name, loaded, words):
+        self.strata, self.loaded = strata, loaded
+        self.data = os.path.join(strata.work, "images-only")
+        super().__init__("strata", "strata-image-" + name, [strata.exe, "image", *words], strata.work,
+                         dict(strata.env, STRATA_DATA=self.data), strata.tag)
+
+    def prepare(self):
+        if self.loaded:
+            quietly([self.strata.exe, "load", "-i", self.strata.archive], self.strata.work, self.env)
+            quietly([self.strata.exe, "tag", "busybox", "more"], self.strata.work, self.env)
+
+    def clean(self):
+        quietly([self.strata.exe, "image", "prune", "-a", "-f"], self.strata.work, self.env)
+
+    def left(self):
+        images = os.path.join(self.data, "images")
+        return [os.path.join(folder, name) for folder in ("work", "layers", "blobs/sha256")
+                for name in os.listdir(os.path.join(images, folder))] if os.path.isdir(images) else []
+
+
 class Strata:
     def __init__(self, build, work):
         self.exe, self.work, self.tag = os.path.join(build, "strata"), work, f"tort{os.getpid()}"
@@ -187,7 +211,13 @@ class Strata:
         yield StrataCase(self, "kill", "running", ["kill", tag])
         yield StrataCase(self, "rm-force", "running", ["rm", "-f", tag])
         yield StrataCase(self, "image-ls", "none", ["image", "ls"])
-        yield StrataCase(self, "image-load", "none", ["image", "load", "-i", self.archive])
+        for name, loaded, words in (
+                ("load", False, ["load", "-i", self.archive]), ("load-again", True, ["load", "-i", self.archive]),
+                ("tag", True, ["tag", "busybox", "other"]), ("rm", True, ["rm", "busybox"]),
+                ("rm-name", True, ["rm", "more"]), ("prune", True, ["prune", "-a", "-f"]),
+                ("inspect", True, ["inspect", "busybox"]), ("history", True, ["history", "busybox"]),
+                ("bootstrap", False, ["bootstrap", "busybox"])):
+            yield ImageCase(self, name, loaded, words)
         yield StrataCase(self, "image-save", "none", ["image", "save", "-o", os.devnull, "busybox"])
 
 
