@@ -99,9 +99,7 @@ static int add_value(struct reader *in, const struct cli_option *option, const c
     struct cli *cli = in->cli;
     struct cli_value value = {.option = option, .text = text};
     if (option->kind == CLI_UNSUPPORTED) {
-        int r = st_fail(in->err, ST_EUNSUPPORTED, "option %s is not supported", shown);
-        hint_help(in);
-        return r;
+        return st_fail(in->err, ST_EUNSUPPORTED, "option %s is not supported", shown);
     }
     if (cli_convert(option, &value) < 0) {
         const char *wanted = "";

@@ -209,6 +209,7 @@ static const struct cli_option ls_options[] = {
      .help = "Show by a template such as '{{.Repository}}', or as json."},
     {.name = "no-trunc", .kind = CLI_FLAG, .help = "Do not shorten IDs."},
     {.name = "quiet", .letter = 'q', .kind = CLI_FLAG, .help = "Show IDs only."},
+    {.name = "tree", .kind = CLI_UNSUPPORTED},
     {0},
 };
 
@@ -264,6 +265,7 @@ static const struct cli_option inspect_options[] = {
      .kind = CLI_STRING,
      .value = "FORMAT",
      .help = "Show by a template such as '{{.Config.Cmd}}', or as json on one line."},
+    {.name = "platform", .kind = CLI_UNSUPPORTED},
     {0},
 };
 
@@ -339,6 +341,7 @@ static const struct cli_option history_options[] = {
      .help = "Show sizes and times in words."},
     {.name = "no-trunc", .kind = CLI_FLAG, .help = "Do not shorten what is shown."},
     {.name = "quiet", .letter = 'q', .kind = CLI_FLAG, .help = "Show IDs only."},
+    {.name = "platform", .kind = CLI_UNSUPPORTED},
     {0},
 };
 
@@ -397,6 +400,7 @@ static const struct cli_option rm_options[] = {
      .help = "Remove the image even if it has several names or an instance uses it, whose layers "
              "stay until it is gone."},
     {.name = "no-prune", .kind = CLI_UNSUPPORTED},
+    {.name = "platform", .kind = CLI_UNSUPPORTED},
     {0},
 };
 

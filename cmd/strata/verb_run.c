@@ -53,6 +53,10 @@ static int create(struct cli *cli, struct engine *engine, struct engine_instance
     }
     r = engine_create(engine, &run.config, &warnings, ret_instance, err);
     verb_warnings(&warnings);
+    if (r == -ST_ENOTFOUND && err->hint[0] == '\0' && st_starts_with(err->msg, "No such image")) {
+        st_hint(err, "See 'strata image ls'; 'strata image load' and 'strata image bootstrap' make "
+                     "images.");
+    }
     if (r < 0 && id_fd >= 0) {
         (void)os_unlinkat(AT_FDCWD, id_file, 0);
     }

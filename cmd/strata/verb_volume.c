@@ -78,6 +78,16 @@ static const struct cli_option create_options[] = {
      .value = "NAME=VALUE",
      .help = "Option of the driver."},
     {.name = "name", .kind = CLI_STRING, .value = "NAME"},
+    {.name = "availability", .kind = CLI_UNSUPPORTED},
+    {.name = "group", .kind = CLI_UNSUPPORTED},
+    {.name = "limit-bytes", .kind = CLI_UNSUPPORTED},
+    {.name = "required-bytes", .kind = CLI_UNSUPPORTED},
+    {.name = "scope", .kind = CLI_UNSUPPORTED},
+    {.name = "secret", .kind = CLI_UNSUPPORTED},
+    {.name = "sharing", .kind = CLI_UNSUPPORTED},
+    {.name = "topology-preferred", .kind = CLI_UNSUPPORTED},
+    {.name = "topology-required", .kind = CLI_UNSUPPORTED},
+    {.name = "type", .kind = CLI_UNSUPPORTED},
     {0},
 };
 
@@ -209,6 +219,7 @@ static const struct cli_option ls_options[] = {
      .value = "FORMAT",
      .help = "Show by a template such as '{{.Name}}', or as json."},
     {.name = "quiet", .letter = 'q', .kind = CLI_FLAG, .help = "Show names only."},
+    {.name = "cluster", .kind = CLI_UNSUPPORTED},
     {0},
 };
 

@@ -106,6 +106,11 @@ class Pages(unittest.TestCase):
             self.assertIn("--no-such-option", lines[0])
             self.assertEqual(lines[1], f"See '{' '.join([program, *words])} --help'.")
 
+    def test_the_list_in_the_documentation_is_this_one(self):
+        path = os.path.join(os.environ.get("STRATA_SOURCE", "."), "docs/commands.md")
+        with open(path, encoding="utf-8") as listing:
+            self.assertEqual(listing.read(), command_list(sorted(PROGRAMS)), "make it again by --write-list")
+
     def test_version_is_told(self):
         for program in PROGRAMS:
             shown = run(program, "--version")
@@ -124,21 +129,22 @@ class Pages(unittest.TestCase):
             self.assertEqual(len(done.stderr.splitlines()), 1)
 
 
-def write_list(path, programs):
+def command_list(programs):
     """docs/commands.md: every command with its summary."""
-    with open(path, "w", encoding="utf-8") as out:
-        out.write("# Commands\n\nMade from the option tables by `tests/cli/pages_test.py --write-list "
-                  "docs/commands.md PROGRAM...`;\neach has `--help` and a man page.\n\n"
-                  "| command | what it does |\n|---|---|\n")
-        for program in programs:
-            for words in pages(program):
-                summary = " ".join(run(program, *words, "--help").stdout.split("\n\n")[1].split())
-                out.write(f"| `{' '.join([program, *words])}` | {summary} |\n")
+    text = ("# Commands\n\nMade from the option tables by `tests/cli/pages_test.py --write-list docs/commands.md "
+            "PROGRAM...`.\nEach command has `--help`, each row of strata a man page of its own, strata-oci one for all.\n\n"
+            "| command | what it does |\n|---|---|\n")
+    for program in programs:
+        for words in pages(program):
+            summary = " ".join(run(program, *words, "--help").stdout.split("\n\n")[1].split())
+            text += f"| `{' '.join([program, *words])}` | {summary} |\n"
+    return text
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--write-list"]:
-        write_list(sys.argv[2], sys.argv[3:])
+        with open(sys.argv[2], "w", encoding="utf-8") as listing:
+            listing.write(command_list(sys.argv[3:]))
         sys.exit(0)
     for argument in sys.argv[1:]:
         program_name, _, installed_pages = argument.partition("=")
