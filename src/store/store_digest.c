@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
+/* SHA256_* instead of EVP: linked statically they are a few kilobytes without initialisation, where
+ * EVP is all of libcrypto, whose relocation alone costs each command a millisecond. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include "base/heap.h"
 #include "base/str.h"
@@ -12,11 +15,8 @@
 
 static const char prefix[] = "sha256:";
 
-/* Up to here our own code is done before libcrypto has initialised itself. */
-enum { SMALL_BYTES = 64 << 10 };
-
 struct store_digest {
-    EVP_MD_CTX *context;
+    SHA256_CTX context;
     bool failed;
 };
 
@@ -26,58 +26,42 @@ int store_digest_new(struct store_digest **ret_digest)
     if (digest == NULL) {
         return -ST_ENOMEM;
     }
-    digest->context = EVP_MD_CTX_new();
-    if (digest->context == NULL || EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL) != 1) {
-        store_digest_free(digest);
-        return -ST_ENOMEM;
-    }
+    digest->failed = SHA256_Init(&digest->context) != 1;
     *ret_digest = digest;
     return 0;
 }
 
 struct store_digest *store_digest_free(struct store_digest *digest)
 {
-    if (digest != NULL) {
-        EVP_MD_CTX_free(digest->context);
-        free(digest);
-    }
+    free(digest);
     return NULL;
 }
 
 void store_digest_add(struct store_digest *digest, const void *bytes, size_t size)
 {
-    if (EVP_DigestUpdate(digest->context, bytes, size) != 1) {
+    if (SHA256_Update(&digest->context, bytes, size) != 1) {
         digest->failed = true;
     }
 }
 
+static void write_digest(const uint8_t bytes[HASH_SHA256_SIZE], char ret_text[STORE_DIGEST_SIZE])
+{
+    memcpy(ret_text, prefix, sizeof(prefix) - 1);
+    hash_sha256_hex(bytes, ret_text + sizeof(prefix) - 1);
+}
+
 int store_digest_end(struct store_digest *digest, char ret_text[STORE_DIGEST_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (digest->failed || EVP_DigestFinal_ex(digest->context, bytes, &size) != 1 || size != 32) {
+    uint8_t bytes[HASH_SHA256_SIZE];
+    if (digest->failed || SHA256_Final(bytes, &digest->context) != 1) {
         return -ST_EIO;
     }
-    memcpy(ret_text, prefix, sizeof(prefix) - 1);
-    char *at = ret_text + sizeof(prefix) - 1;
-    for (unsigned i = 0; i < size; i++) {
-        *at++ = digits[bytes[i] >> 4];
-        *at++ = digits[bytes[i] & 15];
-    }
-    *at = '\0';
+    write_digest(bytes, ret_text);
     return 0;
 }
 
 int store_digest_of(const void *bytes, size_t size, char ret_text[STORE_DIGEST_SIZE])
 {
-    if (size <= SMALL_BYTES) {
-        uint8_t digest[HASH_SHA256_SIZE];
-        hash_sha256_of(bytes, size, digest);
-        memcpy(ret_text, prefix, sizeof(prefix) - 1);
-        hash_sha256_hex(digest, ret_text + sizeof(prefix) - 1);
-        return 0;
-    }
     st_auto(store_digest) struct store_digest *digest = NULL;
     int r = store_digest_new(&digest);
     if (r < 0) {
