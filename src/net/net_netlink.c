@@ -166,7 +166,7 @@ static int send_all(int fd, struct net_nl *nl)
 /* The kernel's words in an answer of type NLMSG_ERROR; "" if it has none. */
 static const char *kernel_words(const struct nlmsghdr *h)
 {
-    const struct nlattr *table[NLMSGERR_ATTR_MSG + 1];
+    const struct nlattr *table[NLMSGERR_ATTR_MSG + 1] = {NULL};
     const struct nlmsgerr *error = NLMSG_DATA(h);
     size_t at = NLMSG_HDRLEN + sizeof(*error);
     if ((h->nlmsg_flags & NLM_F_ACK_TLVS) == 0) {
@@ -344,9 +344,9 @@ uint32_t net_nl_be32(const struct nlattr *attr, uint32_t otherwise)
 
 const char *net_nl_text(const struct nlattr *attr)
 {
-    size_t size = net_nl_size(attr);
     const char *text = (const char *)net_nl_data(attr);
-    return size > 0 && text[size - 1] == '\0' ? text : "";
+    size_t size = net_nl_size(attr);
+    return text != NULL && size > 0 && text[size - 1] == '\0' ? text : "";
 }
 
 const uint8_t *net_nl_data(const struct nlattr *attr)

@@ -7,7 +7,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import peers_lab as lab  # noqa: E402  pylint: disable=wrong-import-position
-from peers_lab import IMAGE, WORK, Terminal, run, wait_for  # noqa: E402  pylint: disable=wrong-import-position
+from peers_lab import IMAGE, WORK, Skip, Terminal, run, wait_for  # noqa: E402  pylint: disable=wrong-import-position
 
 HOST = f"unix://{WORK}/docker.sock"
 daemon = None
@@ -314,6 +314,42 @@ def test_healthcheck_executes():
         wait_for("unhealthy", lambda: box.state("Health.Status") == "unhealthy")
         box.exec("touch", "/tmp/ok")
         wait_for("healthy", lambda: box.state("Health.Status") == "healthy")
+
+
+def test_lives_beside_the_bridge_of_strata():
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "net"))
+    import net_lab  # pylint: disable=import-outside-toplevel
+    if not os.path.exists(net_lab.TOOL) or not lab.shutil.which("nft"):
+        raise Skip("needs net_tool and nft")
+    tcp = net_lab.socket.SOCK_STREAM
+
+    def rules():
+        return run("iptables", "-S").out
+
+    with Running("-p", "8097:80", command=("sh", "-c", "echo page > /tmp/index.html; httpd -f -h /tmp")) as box:
+        before = rules()
+        assert "-P FORWARD DROP" in before, before
+        net = net_lab.Lab()
+        web = net.attach("web", "8096:80")
+        web.serve(tcp, 80, "web")
+        net.outside.serve(tcp, 7000, "out")
+        assert "-A FORWARD -i strata0" in rules(), rules()
+        # Ours, from the host and from outside; and out.
+        assert net_lab.ask(tcp, "127.0.0.1", 8096).startswith("web ")
+        assert net.outside.ask(tcp, net_lab.HOST_OUTSIDE, 8096) == f"web {net_lab.OUTSIDE}"
+        assert web.ask(tcp, net_lab.OUTSIDE, 7000).startswith("out ")
+        # docker's, as before; and each by the other's published port.
+        assert lab.page("http://127.0.0.1:8097/") == "page\n"
+        assert box.exec("nc", net_lab.OUTSIDE, "7000").startswith("out ")
+        assert box.exec("nc", net_lab.HOST_OUTSIDE, "8096").startswith("web ")
+        said = net.attach("second", "8097:80", ok=False)
+        assert "address already in use" in said.stderr, said.stderr
+        with Running("-p", "8095:80") as other:
+            assert other.state() == "running"
+        net.detach("web")
+        assert rules() == before, rules()
+        net.tool("remove")
+        net.done()
 
 
 def test_survives_a_daemon_that_is_killed():
