@@ -153,10 +153,11 @@ class StrataCase(Case):
                                capture_output=True, text=True, timeout=60).stdout.split()
         if names:
             self.call("rm", "-f", *names)
+        self.call("volume", "prune", "-a", "-f")
 
     def left(self):
-        folder = os.path.join(self.strata.env["STRATA_DATA"], "instances")
-        return [os.path.join(folder, name) for name in (os.listdir(folder) if os.path.isdir(folder) else [])]
+        folders = [os.path.join(self.strata.env["STRATA_DATA"], name) for name in ("instances", "volumes")]
+        return [os.path.join(folder, name) for folder in folders if os.path.isdir(folder) for name in os.listdir(folder)]
 
 
 class ImageCase(Case):
@@ -210,6 +211,11 @@ class Strata:
         yield StrataCase(self, "stop", "running", ["stop", "-t", "0", tag])
         yield StrataCase(self, "kill", "running", ["kill", tag])
         yield StrataCase(self, "rm-force", "running", ["rm", "-f", tag])
+        yield StrataCase(self, "run-volumes", "none", ["run", "--rm", "-v", f"{tag}:/bin2", "-v", "/etc", "--network",
+                                                       "none", "busybox", "true"])
+        yield StrataCase(self, "volume-create", "none", ["volume", "create", tag])
+        yield StrataCase(self, "volume-ls", "running", ["volume", "ls"])
+        yield StrataCase(self, "volume-prune", "none", ["volume", "prune", "-a", "-f"])
         yield StrataCase(self, "image-ls", "none", ["image", "ls"])
         for name, loaded, words in (
                 ("load", False, ["load", "-i", self.archive]), ("load-again", True, ["load", "-i", self.archive]),
