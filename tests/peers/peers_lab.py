@@ -251,7 +251,8 @@ def enter(programs):
         skip_all(f"{RUNTIME} is not built")
     os.environ[INSIDE] = str(os.getpid())
     p = subprocess.Popen(["unshare", "-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", sys.executable,
-                          os.path.abspath(sys.argv[0]), *sys.argv[1:]])
+                          os.path.abspath(sys.argv[0]), *sys.argv[1:]],
+                         preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))  # PR_SET_PDEATHSIG
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: p.kill())
     status = p.wait()
