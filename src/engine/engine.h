@@ -67,7 +67,8 @@ struct engine_state {
     enum engine_status status;
     int64_t pid; /* of process 1 on the host; 0 unless it runs */
     int64_t monitor_pid;
-    int64_t started_ns; /* since 1970; 0: never */
+    uint64_t monitor_start; /* clock ticks since boot */
+    int64_t started_ns;     /* since 1970; 0: never */
     int64_t finished_ns;
     int64_t restarts;
     int exit_code;

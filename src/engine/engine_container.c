@@ -133,6 +133,9 @@ static int run_oci(const struct engine *engine, const char *const *arguments,
     spawn.argv = argv;
     pid_t pid = os_spawn(&spawn, NULL);
     int r = pid < 0 ? (int)pid : os_waitid(P_PID, (unsigned)pid, &info, WEXITED);
+    if (r < 0 && pid > 0) { /* What it does must be over before anything else is done about it. */
+        r = os_waitid(P_PID, (unsigned)pid, &info, WEXITED);
+    }
     if (r >= 0 && message != NULL) {
         last_message(engine->run_fd, log_name, message);
     }

@@ -7,33 +7,54 @@
 #include "engine/engine_isolation.h"
 #include "engine/monitor/mon_protocol.h"
 #include "os/os_event.h"
+#include "os/os_process.h"
 #include "os/os_time.h"
 
-enum { DEFAULT_STOP_S = 10, GONE_POLL_MS = 5, GONE_TIMEOUT_MS = 30000 };
+enum {
+    DEFAULT_STOP_S = 10,
+    ANSWER_ATTEMPTS = 200,
+    GONE_POLL_MS = 5,
+    GONE_TIMEOUT_MS = 10000,
+    THAW_AFTER_MS = 300,
+};
 
 #define NS_PER_MS 1000000ull
 
-/* Connects as one who waits; 0 with *ret_fd -1 when it does not run. */
-static int watch(struct engine_instance *instance, unsigned wants, int *ret_fd, struct st_err *err)
+static int say_hello(struct engine_instance *instance, unsigned wants, int *ret_fd,
+                     struct st_err *err)
 {
     char bytes[MON_PAYLOAD_MAX];
     struct mon_record head;
-    int fd = engine_control_connect(instance, err);
+    st_auto(fd) int fd = engine_control_connect(instance, err);
 
-    *ret_fd = -1;
     if (fd < 0) {
-        return fd == -ST_ESRCH ? 0 : fd;
+        return fd;
     }
     int r = engine_control_send(fd, MON_HELLO, (int)wants, 0, 0, NULL, 0);
     r = r < 0 ? r : engine_control_receive(fd, &head, bytes);
-    if (r < 0) {
-        os_close(&fd);
-        return r == -ST_ECONNRESET || r == -ST_EPIPE
-                   ? 0
-                   : st_fail_os(err, r, "the monitor of %s", instance->config->name);
+    if (r >= 0) {
+        *ret_fd = os_take_fd(fd);
+        return 0;
     }
-    *ret_fd = fd;
-    return 0;
+    st_fail_os(err, r, "the monitor of %s", instance->config->name);
+    return r == -ST_ECONNRESET || r == -ST_EPIPE ? -ST_ESRCH : r;
+}
+
+/* Connects as one who waits; 0 with *ret_fd -1 when it does not run. A monitor that lives and does
+ * not answer is only now making its socket, or has failed once: it is asked again. */
+static int watch(struct engine_instance *instance, unsigned wants, int *ret_fd, struct st_err *err)
+{
+    int r = 0;
+
+    *ret_fd = -1;
+    for (int attempt = 0; attempt < ANSWER_ATTEMPTS; attempt++) {
+        r = say_hello(instance, wants, ret_fd, err);
+        if (r >= 0 || engine_alive(instance->engine, instance->config->id) != 1) {
+            return 0;
+        }
+        os_sleep_ns(GONE_POLL_MS * NS_PER_MS);
+    }
+    return r;
 }
 
 /* Waits for MON_EXIT on a connection of watch(): 1 with the code, 0 when the time is over (-1: no
@@ -83,15 +104,49 @@ static int await_gone(struct engine_instance *instance, struct st_err *err)
     return st_fail(err, ST_ETIMEDOUT, "the monitor of %s does not end", instance->config->name);
 }
 
-static void thaw(struct engine_instance *instance)
+static void thaw(struct engine_instance *instance, bool marked)
 {
     char path[ENGINE_ID_LENGTH + 8];
 
     st_snprintf(path, sizeof(path), "%s/paused", instance->config->id);
-    if (os_access(instance->engine->folders_fd, path, F_OK, 0) == 0) {
+    if (!marked || os_access(instance->engine->folders_fd, path, F_OK, 0) == 0) {
         (void)engine_isolation_of(instance->config)->freeze(instance, false, NULL);
         (void)os_unlinkat(instance->engine->folders_fd, path, 0);
     }
+}
+
+/* The last resort for a monitor that does not do its work: it is killed, and its instance with it.
+ */
+static void kill_monitor(struct engine_instance *instance)
+{
+    struct engine_state state;
+
+    if (engine_state_read(instance, &state, NULL) < 0 || state.monitor_pid == 0) {
+        return;
+    }
+    st_auto(fd) int fd = os_process_open((pid_t)state.monitor_pid, state.monitor_start);
+    if (fd >= 0) {
+        (void)os_pidfd_send_signal(fd, SIGKILL);
+    }
+}
+
+/* SIGKILL, whatever stands in its way, until nothing of the instance's run is left. fd: of watch().
+ */
+static int kill_hard(struct engine_instance *instance, int fd, struct st_err *err)
+{
+    int code = -1;
+
+    int r = engine_control_signal(instance, SIGKILL, true, err);
+    thaw(instance, true);
+    r = r < 0 ? 0 : await_exit(fd, THAW_AFTER_MS, &code);
+    if (r == 0) { /* Perhaps it was frozen, by a command that was killed or by somebody else. */
+        thaw(instance, false);
+        r = await_exit(fd, GONE_TIMEOUT_MS, &code);
+    }
+    if (r <= 0 || (code < 0 && engine_alive(instance->engine, instance->config->id) == 1)) {
+        kill_monitor(instance);
+    }
+    return await_gone(instance, err);
 }
 
 static int signal_of(const struct engine_instance *instance, const char *signal, struct st_err *err)
@@ -128,14 +183,13 @@ int engine_stop(struct engine_instance *instance, const char *signal, int timeou
         r = 0;
     }
     if (r >= 0) {
-        thaw(instance);
+        thaw(instance, true);
         r = await_exit(fd, timeout_s < 0 ? -1 : timeout_s * 1000, &code);
     }
-    if (r == 0) {
-        r = engine_control_signal(instance, SIGKILL, true, err);
-        r = r < 0 && r != -ST_ESRCH ? r : await_exit(fd, GONE_TIMEOUT_MS, &code);
+    if (r < 0) {
+        return st_fail_os(err, r, "stopping %s", instance->config->name);
     }
-    return r < 0 ? r : await_gone(instance, err);
+    return r == 0 || code < 0 ? kill_hard(instance, fd, err) : await_gone(instance, err);
 }
 
 int engine_restart(struct engine_instance *instance, const char *signal, int timeout_s,
@@ -162,7 +216,6 @@ int engine_kill(struct engine_instance *instance, const char *signal, struct st_
 {
     int number = signal_of(instance, signal == NULL ? "SIGKILL" : signal, err);
     st_auto(fd) int fd = -1;
-    int code;
 
     if (number < 0) {
         return number;
@@ -173,13 +226,12 @@ int engine_kill(struct engine_instance *instance, const char *signal, struct st_
     if (r >= 0 && fd < 0) {
         r = st_fail(err, ST_ESRCH, "Container %s is not running", instance->config->id);
     }
-    r = r < 0 ? r : engine_control_signal(instance, number, stop, err);
-    if (r < 0 || number != SIGKILL) {
-        return r < 0 ? st_wrap(err, r, "Cannot kill container: %s", instance->config->name) : 0;
+    if (r >= 0 && number == SIGKILL) {
+        r = kill_hard(instance, fd, err);
+    } else if (r >= 0) {
+        r = engine_control_signal(instance, number, stop, err);
     }
-    thaw(instance);
-    r = await_exit(fd, GONE_TIMEOUT_MS, &code);
-    return r < 0 ? r : await_gone(instance, err);
+    return r < 0 ? st_wrap(err, r, "Cannot kill container: %s", instance->config->name) : 0;
 }
 
 static int set_paused(struct engine_instance *instance, bool on, struct st_err *err)
@@ -257,22 +309,20 @@ int engine_rename(struct engine_instance *instance, const char *name, struct st_
 
 int engine_remove(struct engine_instance *instance, bool force, bool volumes, struct st_err *err)
 {
-    struct engine_state state;
+    struct engine_state state = {.status = ENGINE_RUNNING};
     int r = engine_state_read(instance, &state, err);
 
-    if (r < 0) {
+    if (r < 0 && !force) {
         return r;
     }
-    if (state.status == ENGINE_RUNNING || state.status == ENGINE_PAUSED ||
-        state.status == ENGINE_RESTARTING) {
+    if (engine_alive(instance->engine, instance->config->id) == 1) {
         if (!force) {
             return st_fail(err, ST_ECONFLICT,
                            "cannot remove container \"/%s\": container is %s: stop the container "
                            "before removing or force remove",
                            instance->config->name, engine_status_name(state.status));
         }
-        r = state.status == ENGINE_RESTARTING ? engine_stop(instance, NULL, 0, err)
-                                              : engine_kill(instance, "SIGKILL", err);
+        r = engine_kill(instance, "SIGKILL", err);
         if (r == -ST_ESRCH) {
             r = await_gone(instance, err);
         }

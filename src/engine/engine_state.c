@@ -16,6 +16,8 @@ enum { STATE_MAX = 65536 };
 struct record { /* both files */
     int64_t version;
     const char *status;
+    int64_t monitor;
+    uint64_t monitor_start;
     int64_t pid;
     uint64_t pid_start;
     int64_t started_ns;
@@ -30,6 +32,8 @@ struct record { /* both files */
 static const struct json_field record_fields[] = {
     JSON_I64(struct record, "version", version, JSON_KEEP),
     JSON_STR(struct record, "status", status),
+    JSON_I64(struct record, "monitor", monitor, 0),
+    JSON_U64(struct record, "monitorStart", monitor_start, 0),
     JSON_I64(struct record, "pid", pid, 0),
     JSON_U64(struct record, "pidStart", pid_start, 0),
     JSON_I32(struct record, "exitCode", exit_code, JSON_KEEP),
@@ -75,7 +79,8 @@ int engine_state_parse(const char *text, size_t length, struct engine_state *sta
         return r == -ST_ENOMEM ? r : -ST_ECORRUPT;
     }
     const struct record *record = memory;
-    if (record->version != 1 || record->pid < 0 || record->pid > INT32_MAX) {
+    if (record->version != 1 || record->pid < 0 || record->pid > INT32_MAX || record->monitor < 0 ||
+        record->monitor > INT32_MAX) {
         r = record->version != 1 ? st_fail(err, ST_EVERSION, "a state of another version")
                                  : st_fail(err, ST_ECORRUPT, "a state with a bad pid");
     } else {
@@ -83,6 +88,8 @@ int engine_state_parse(const char *text, size_t length, struct engine_state *sta
                         : st_streq(record->status, "restarting") ? ENGINE_RESTARTING
                                                                  : ENGINE_EXITED;
         state->pid = record->pid;
+        state->monitor_pid = record->monitor;
+        state->monitor_start = record->monitor_start;
         *ret_pid_start = record->pid_start;
         state->started_ns = record->started_ns;
         state->finished_ns = record->finished_ns;

@@ -357,9 +357,9 @@ int engine_home_lock(struct engine_instance *instance, bool wait, struct st_err 
 
 void engine_home_unlock(struct engine_instance *instance)
 {
-    if (instance->locked) {
-        (void)os_flock(instance->home_fd, LOCK_UN);
-        instance->locked = false;
+    /* Tried again, because whoever opens the home next, perhaps this very process, would wait. */
+    for (int attempt = 0; instance->locked && attempt < 3; attempt++) {
+        instance->locked = os_flock(instance->home_fd, LOCK_UN) < 0;
     }
 }
 

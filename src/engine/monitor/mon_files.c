@@ -7,22 +7,26 @@
 #include "engine/monitor/mon_priv.h"
 #include "os/os_dir.h"
 #include "os/os_file.h"
+#include "os/os_process.h"
 
 enum { TEXT_MAX = 1024 };
 
-void mon_files_state(const struct monitor *m)
+int mon_files_state(const struct monitor *m)
 {
     char text[TEXT_MAX];
     bool running = m->phase == MON_PHASE_RUNNING;
 
     size_t length = st_snprintf(
         text, sizeof(text),
-        "{\"version\":1,\"status\":\"%s\",\"pid\":%lld,\"pidStart\":%llu,\"startedNs\":%lld,"
+        "{\"version\":1,\"status\":\"%s\",\"monitor\":%d,\"monitorStart\":%llu,\"pid\":%lld,"
+        "\"pidStart\":%llu,\"startedNs\":%lld,"
         "\"finishedNs\":%lld,\"exitCode\":%d,\"restarts\":%lld}\n",
-        running ? "running" : "restarting", running ? (long long)m->pid : 0,
+        running ? "running" : "restarting", (int)os_getpid(),
+        (unsigned long long)m->own_start_ticks, running ? (long long)m->pid : 0,
         running ? (unsigned long long)m->start_ticks : 0, (long long)m->started_ns,
         (long long)m->finished_ns, m->exit_code, (long long)m->restarts);
-    (void)os_replace_file(m->here, "state", text, length, 0600, false);
+    int r = os_replace_file(m->here, "state", text, length, 0600, false);
+    return r < 0 ? os_replace_file(m->here, "state", text, length, 0600, false) : r;
 }
 
 int mon_files_exit(const struct monitor *m)
@@ -39,5 +43,6 @@ int mon_files_exit(const struct monitor *m)
         "\"finishedNs\":%lld,\"restarts\":%lld}\n",
         m->exit_code, m->oom_killed ? "true" : "false", m->stop_asked ? "true" : "false",
         (long long)m->started_ns, (long long)m->finished_ns, (long long)m->restarts);
-    return os_replace_file(home, "exit", text, length, 0600, false);
+    int r = os_replace_file(home, "exit", text, length, 0600, false);
+    return r < 0 ? os_replace_file(home, "exit", text, length, 0600, false) : r;
 }

@@ -39,6 +39,7 @@ struct monitor {
     int pidfd;
     pid_t pid;
     uint64_t start_ticks;
+    uint64_t own_start_ticks; /* of the monitor itself */
     unsigned rows, columns;
     int64_t started_ns;
     int64_t finished_ns;
@@ -76,7 +77,8 @@ void mon_run_close(struct monitor *m);
 
 /* ---- mon_files.c: state and exit ---- */
 
-void mon_files_state(const struct monitor *m);
+/* Both try twice: others know the instance by them. */
+int mon_files_state(const struct monitor *m);
 int mon_files_exit(const struct monitor *m);
 
 /* ---- mon_client.c: the commands ---- */

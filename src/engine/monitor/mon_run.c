@@ -68,12 +68,14 @@ void mon_run_close(struct monitor *m)
     m->input_ends = false;
 }
 
-/* Waits for one child; its exit code as a shell has it. */
+/* Waits for one child; its exit code as a shell has it. Its end must not be missed: one try more
+ * than the kernel should need. */
 static int wait_for(pid_t pid)
 {
     siginfo_t info;
     int r = os_waitid(P_PID, (unsigned)pid, &info, WEXITED);
 
+    r = r < 0 && r != -ECHILD ? os_waitid(P_PID, (unsigned)pid, &info, WEXITED) : r;
     return r < 0 ? r : os_exit_code(&info);
 }
 
@@ -195,6 +197,8 @@ int mon_run_start(struct monitor *m)
     if (code == 0) {
         r = m->config.tty ? take_console(m, console) : 0;
         r = r < 0 ? r : adopt(m);
+        m->phase = MON_PHASE_RUNNING;
+        r = r < 0 ? r : mon_files_state(m);
         code = r < 0 ? -EXIT_FAILED : 0;
         if (r < 0) {
             delete_container(m);
@@ -207,8 +211,6 @@ int mon_run_start(struct monitor *m)
         mon_run_close(m);
         return code;
     }
-    m->phase = MON_PHASE_RUNNING;
-    mon_files_state(m);
     return 0;
 }
 
@@ -234,10 +236,9 @@ static bool oom_happened(const struct mon_config *config)
 
 void mon_run_ended(struct monitor *m)
 {
-    siginfo_t info;
+    int code = wait_for(m->pid);
 
-    int r = os_waitid(P_PID, (unsigned)m->pid, &info, WEXITED);
-    m->exit_code = r < 0 ? EXIT_FAILED : os_exit_code(&info);
+    m->exit_code = code < 0 ? EXIT_FAILED : code;
     m->finished_ns = (int64_t)os_realtime_ns();
     m->oom_killed = m->config.watch_oom && oom_happened(&m->config);
     m->pid = 0;

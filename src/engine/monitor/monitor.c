@@ -75,7 +75,7 @@ static void schedule_restart(struct monitor *m)
     }
     m->resume_mono_ns = now + m->backoff_ns;
     m->phase = MON_PHASE_BACKING_OFF;
-    mon_files_state(m);
+    (void)mon_files_state(m);
 }
 
 static void on_end(struct monitor *m)
@@ -262,6 +262,7 @@ static int set_up(struct monitor *m, const char *folder, char *text)
     r = r < 0 ? r : os_signal(SIGPIPE, SIG_IGN);
     r = r < 0 ? r : os_signal(SIGINT, SIG_IGN);
     m->restarts = m->config.restarts;
+    r = r < 0 ? r : os_process_start_time(os_getpid(), &m->own_start_ticks);
     return r;
 }
 
