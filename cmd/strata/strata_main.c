@@ -75,7 +75,7 @@ static const struct cli_exit exits[] = {
 static const struct cli_program program = {
     .name = "strata",
     .version = STRATA_VERSION,
-    .summary = "Run and manage instances: containers, virtual machines and jars.",
+    .summary = "Run and manage instances of images, as containers.",
     .about = "An instance is made from an image and has a name, resources, networks, volumes and a "
              "life. No daemon is needed: each command does its work and ends.",
     .options = {program_options},
