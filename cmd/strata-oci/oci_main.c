@@ -1,6 +1,7 @@
 /* strata-oci: the OCI runtime, behind runc's command line. */
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/print.h"
 #include "base/str.h"

@@ -37,6 +37,22 @@ static void schedule(const uint8_t *block, uint32_t w[64])
     }
 }
 
+/* A round. Instead of moving the eight variables on by one place, the next round (turn, modulo
+ * eight) calls them by other names: V(n) is variable n of this one. */
+static inline __attribute__((always_inline)) void compress_round(uint32_t v[8], unsigned turn,
+                                                                 uint32_t word_and_constant)
+{
+#define V(n) v[((n)-turn) & 7]
+    uint32_t sum1 = rotate_right(V(4), 6) ^ rotate_right(V(4), 11) ^ rotate_right(V(4), 25);
+    uint32_t choose = (V(4) & V(5)) ^ (~V(4) & V(6));
+    uint32_t t1 = V(7) + sum1 + choose + word_and_constant;
+    uint32_t sum0 = rotate_right(V(0), 2) ^ rotate_right(V(0), 13) ^ rotate_right(V(0), 22);
+    uint32_t majority = (V(0) & V(1)) ^ (V(0) & V(2)) ^ (V(1) & V(2));
+    V(3) += t1;
+    V(7) = t1 + sum0 + majority;
+#undef V
+}
+
 static void compress(uint32_t state[8], const uint8_t *block)
 {
     uint32_t w[64];
@@ -45,17 +61,16 @@ static void compress(uint32_t state[8], const uint8_t *block)
     for (unsigned i = 0; i < 8; i++) {
         v[i] = state[i];
     }
-    for (unsigned t = 0; t < 64; t++) {
-        uint32_t sum1 = rotate_right(v[4], 6) ^ rotate_right(v[4], 11) ^ rotate_right(v[4], 25);
-        uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t t1 = v[7] + sum1 + choose + round_constants[t] + w[t];
-        uint32_t sum0 = rotate_right(v[0], 2) ^ rotate_right(v[0], 13) ^ rotate_right(v[0], 22);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        for (unsigned i = 7; i > 0; i--) {
-            v[i] = v[i - 1];
-        }
-        v[4] += t1;
-        v[0] = t1 + sum0 + majority;
+    /* Eight rounds bring each variable back to its own place, so that they stay in registers. */
+    for (unsigned t = 0; t < 64; t += 8) {
+        compress_round(v, 0, w[t] + round_constants[t]);
+        compress_round(v, 1, w[t + 1] + round_constants[t + 1]);
+        compress_round(v, 2, w[t + 2] + round_constants[t + 2]);
+        compress_round(v, 3, w[t + 3] + round_constants[t + 3]);
+        compress_round(v, 4, w[t + 4] + round_constants[t + 4]);
+        compress_round(v, 5, w[t + 5] + round_constants[t + 5]);
+        compress_round(v, 6, w[t + 6] + round_constants[t + 6]);
+        compress_round(v, 7, w[t + 7] + round_constants[t + 7]);
     }
     for (unsigned i = 0; i < 8; i++) {
         state[i] += v[i];

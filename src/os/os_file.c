@@ -184,7 +184,7 @@ int os_fstatat(int dir, const char *path, struct stat *ret_stat, int flags)
 
 int os_statx(int dir, const char *path, int flags, unsigned mask, struct statx *ret_stat)
 {
-    return OS_CALL(statx(dir, path, flags, mask, ret_stat));
+    return (int)OS_CALL(syscall(SYS_statx, dir, path, flags, mask, ret_stat));
 }
 
 int os_fstatfs(int fd, struct statfs *ret_stat)
@@ -229,7 +229,7 @@ int os_unlinkat(int dir, const char *path, int flags)
 
 int os_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
 {
-    return OS_CALL(renameat2(from_dir, from, to_dir, to, flags));
+    return (int)OS_CALL(syscall(SYS_renameat2, from_dir, from, to_dir, to, flags));
 }
 
 int os_fchmod(int fd, mode_t mode)

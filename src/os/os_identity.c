@@ -79,7 +79,7 @@ int os_prlimit(pid_t pid, int resource, const struct rlimit *new_limit, struct r
 
 int os_setpriority(int which, id_t who, int value)
 {
-    return OS_CALL(setpriority((__priority_which_t)which, who, value));
+    return OS_CALL(setpriority(which, who, value));
 }
 
 int os_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
