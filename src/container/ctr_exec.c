@@ -278,7 +278,7 @@ static int prepare_environment(struct exec *exec, struct st_err *err)
         process->env[process->env_count++] = exec->spec.env[i];
     }
     process->keep_fds = exec->options->preserve_fds;
-    return 0;
+    return ctr_process_check_fds(process->keep_fds, err);
 }
 
 static int prepare(struct exec *exec, struct st_err *err)

@@ -108,17 +108,6 @@ static int check_terminal(const struct ctr_launch *launch, struct st_err *err)
     return 0;
 }
 
-static int check_fds(unsigned count, struct st_err *err)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct stat st;
-        if (os_fstat((int)(3 + i), &st) < 0) {
-            return st_fail(err, ST_EBADF, "--preserve-fds: descriptor %u is not open", 3 + i);
-        }
-    }
-    return 0;
-}
-
 /* Descriptors handed over as systemd does are kept too, in front of those of --preserve-fds. */
 static int prepare_environment(struct ctr_launch *launch, struct st_err *err)
 {
@@ -148,7 +137,7 @@ static int prepare_environment(struct ctr_launch *launch, struct st_err *err)
         process->env[process->env_count++] = "LISTEN_PID=1";
     }
     process->keep_fds = (unsigned)listen_fds + launch->options->preserve_fds;
-    return check_fds(process->keep_fds, err);
+    return ctr_process_check_fds(process->keep_fds, err);
 }
 
 static int prepare_process(struct ctr_launch *launch, struct st_err *err)

@@ -65,6 +65,17 @@ int ctr_process_caps(struct ctr_process *process, struct st_err *err)
     return 0;
 }
 
+int ctr_process_check_fds(unsigned count, struct st_err *err)
+{
+    for (unsigned i = 0; i < count; i++) {
+        /* Ours close themselves; what the caller handed over doesn't, or it would not be here. */
+        if (os_is_cloexec((int)(3 + i)) != 0) {
+            return st_fail(err, ST_EBADF, "--preserve-fds: descriptor %u is not open", 3 + i);
+        }
+    }
+    return 0;
+}
+
 int ctr_process_limits(const struct ctr_process *process, pid_t pid, struct st_err *err)
 {
     char clamped[512] = "";

@@ -43,6 +43,9 @@ struct ctr_process {
 /* Turns names into masks; unknown ones are warned of and left out. */
 int ctr_process_caps(struct ctr_process *process, struct st_err *err);
 
+/* Were descriptors 3 to 3 + count - 1, which the program is to keep, handed over by the caller? */
+int ctr_process_check_fds(unsigned count, struct st_err *err);
+
 /* Resource limits of a process that is a child of the caller (or 0: the caller itself), clamped
  * with one warning where they may not be raised. */
 int ctr_process_limits(const struct ctr_process *process, pid_t pid, struct st_err *err);

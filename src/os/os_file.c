@@ -88,6 +88,12 @@ int os_set_cloexec(int fd, bool on)
     return OS_CALL(fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0));
 }
 
+int os_is_cloexec(int fd)
+{
+    int flags = OS_CALL(fcntl(fd, F_GETFD));
+    return flags < 0 ? flags : (flags & FD_CLOEXEC) != 0;
+}
+
 int os_set_nonblocking(int fd, bool on)
 {
     int flags = OS_CALL(fcntl(fd, F_GETFL));

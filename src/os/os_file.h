@@ -49,6 +49,8 @@ int os_memfd(const char *name, unsigned flags);
 int os_get_seals(int fd);
 int os_add_seals(int fd, int seals);
 int os_set_cloexec(int fd, bool on);
+/* 1 or 0. */
+int os_is_cloexec(int fd);
 int os_set_nonblocking(int fd, bool on);
 /* flags: CLOSE_RANGE_*. */
 int os_close_range(unsigned first, unsigned last, unsigned flags);
