@@ -5,6 +5,7 @@ The test process and all daemons live in mount, network and process namespaces o
 kernel ends everything in it; cgroups, which no namespace owns, are below one of our own and are removed from outside.
 """
 import ctypes
+import fcntl
 import hashlib
 import io
 import json
@@ -79,7 +80,6 @@ class Terminal:
         self.size(rows, columns)
 
     def size(self, rows, columns):
-        import fcntl  # pylint: disable=import-outside-toplevel
         import struct  # pylint: disable=import-outside-toplevel
         import termios  # pylint: disable=import-outside-toplevel
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -244,20 +244,27 @@ def enter(programs):
     for program in programs + ["unshare", "mount", "ip"]:
         if shutil.which(program) is None:
             skip_all(f"{program} is not installed (./bootstrap install-packages --peers)")
-    if not os.path.exists(BUSYBOX) or b"statically linked" not in subprocess.run(
-            ["file", "-L", BUSYBOX], capture_output=True, check=False).stdout and not is_static(BUSYBOX):
+    if not os.path.exists(BUSYBOX) or not is_static(BUSYBOX):
         skip_all("needs busybox-static")
     if shutil.which(RUNTIME) is None:
         skip_all(f"{RUNTIME} is not built")
+    # Nothing but the processors is shared with another run; two at once would be late for their time limits.
+    with open("/tmp/strata-peers.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status = in_sandbox()
+    remove_cgroups()
+    sys.exit(status if status >= 0 else 1)
+
+
+def in_sandbox():
+    """This script's exit status inside a sandbox."""
     os.environ[INSIDE] = str(os.getpid())
     p = subprocess.Popen(["unshare", "-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", sys.executable,
                           os.path.abspath(sys.argv[0]), *sys.argv[1:]],
                          preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))  # PR_SET_PDEATHSIG
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: p.kill())
-    status = p.wait()
-    remove_cgroups()
-    sys.exit(status if status >= 0 else 1)
+    return p.wait()
 
 
 def is_static(path):
