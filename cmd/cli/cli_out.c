@@ -57,10 +57,24 @@ int cli_buf_out(const struct st_buf *buf)
     return r < 0 ? r : cli_write(STDOUT_FILENO, buf->data, buf->length);
 }
 
+/* What a message quotes may come from strangers (names in an archive): it must neither steer the
+ * terminal nor look like further lines. */
+static void replace_controls(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f) {
+            *text = '?';
+        }
+    }
+}
+
 void cli_print_error(const char *program, const struct st_err *err)
 {
+    char message[sizeof err->msg];
     char text[2048];
-    const char *message = err->msg[0] != '\0' ? err->msg : st_strerror(err->code);
+    (void)st_strcopy(message, sizeof message,
+                     err->msg[0] != '\0' ? err->msg : st_strerror(err->code));
+    replace_controls(message);
     size_t n = st_snprintf(text, sizeof text, "%s: %s\n%s%s", program, message, err->hint,
                            err->hint[0] != '\0' ? "\n" : "");
     (void)cli_write(STDERR_FILENO, text, ST_MIN(n, sizeof text - 1));

@@ -2,6 +2,7 @@
 #include "image/image_import.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/heap.h"
 #include "base/str.h"
@@ -36,6 +37,7 @@ static int write_config(const struct image_import *import, const char *diff_id, 
         .working_dir = import->working_dir,
     };
     os_time_rfc3339((uint64_t)import->created_s * 1000000000U, created);
+    (void)st_strcopy(strchr(created, '.'), sizeof("Z"), "Z"); /* whole seconds */
     struct spec_image_history history = {
         .created = created,
         .created_by = import->created_by,

@@ -146,6 +146,7 @@ def nothing_leaves_the_layer(store):
             store.refuses(docker_archive(tar_of(*members)))
         except AssertionError as why:
             raise AssertionError(f"{[m if isinstance(m, bytes) else m[0].name for m in members]}: {why}") from why
+    store.refuses(docker_archive(tar_of(entry("../\x1b[31m\n\x7fx", b""))), "../?[31m??x")
     # What leads nowhere is made as it is, below the layer's root: only following it would be wrong.
     members = [entry("/absolute", b"1"), entry("//a//b", b"2"), link("out", outside), link("up", up + "/victim"),
                hard_link("up2", "up"),
