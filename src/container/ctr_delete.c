@@ -6,15 +6,16 @@
 #include <string.h>
 
 #include "base/heap.h"
+#include "base/str.h"
 #include "container/ctr_cgroup.h"
 #include "container/ctr_hooks.h"
 #include "container/ctr_rootfs.h"
-#include "container/ctr_signal.h"
 #include "container/ctr_status.h"
 #include "container/ctr_store.h"
 #include "os/os_event.h"
 #include "os/os_file.h"
 #include "os/os_process.h"
+#include "os/os_signal.h"
 #include "spec/spec_runtime.h"
 
 /* How long a killed process may take to be gone. */
@@ -205,7 +206,8 @@ int ctr_kill(const struct ctr_runtime *runtime, const char *id, const char *sign
     struct ctr_record record;
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(CTR_RECORD_MAX_BYTES);
     int folder_value = -1;
-    int number = ctr_signal_number(signal);
+    /* 0 only asks whether there is somebody to signal. */
+    int number = st_streq(signal, "0") ? 0 : os_signal_number(signal);
     if (number < 0) {
         return st_fail(err, ST_EINVAL, "unknown signal \"%.64s\"", signal);
     }

@@ -14,13 +14,13 @@
 #include "container/ctr_listener.h"
 #include "container/ctr_lookup.h"
 #include "container/ctr_proc.h"
-#include "container/ctr_signal.h"
 #include "container/ctr_store.h"
 #include "container/ctr_sync.h"
 #include "container/ctr_terminal.h"
 #include "os/os_file.h"
 #include "os/os_identity.h"
 #include "os/os_process.h"
+#include "os/os_signal.h"
 #include "os/os_socket.h"
 #include "os/os_time.h"
 #include "spec/spec_runtime.h"
@@ -187,7 +187,7 @@ static int prepare_guardian(struct ctr_launch *launch, struct st_err *err)
     if (text == NULL) {
         return 0;
     }
-    int signal = ctr_signal_number(text);
+    int signal = os_signal_number(text);
     if (signal <= 0) {
         return st_fail(err, ST_EINVAL, "annotation " DEATH_SIGNAL_ANNOTATION ": no signal: %.32s",
                        text);

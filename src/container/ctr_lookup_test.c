@@ -1,4 +1,4 @@
-/* Tests of names: containers, signals, kernel parameters, users and programs. */
+/* Tests of names: containers, kernel parameters, users and programs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,6 @@
 
 #include "container/ctr_id.h"
 #include "container/ctr_lookup.h"
-#include "container/ctr_signal.h"
 #include "container/ctr_sysctl.h"
 
 static void only_harmless_names_are_container_ids(void **state)
@@ -26,23 +25,6 @@ static void only_harmless_names_are_container_ids(void **state)
     static const char *const bad[] = {"", ".", "..", "a/b", "a b", "\xc3\xa4", "@filters"};
     for (size_t i = 0; i < ST_COUNT(bad); i++) {
         assert_int_equal(ctr_id_check(bad[i], NULL), -ST_EINVAL);
-    }
-}
-
-static void signals_have_names_and_numbers(void **state)
-{
-    (void)state;
-    assert_int_equal(ctr_signal_number("9"), 9);
-    assert_int_equal(ctr_signal_number("0"), 0);
-    assert_int_equal(ctr_signal_number("KILL"), 9);
-    assert_int_equal(ctr_signal_number("sigterm"), 15);
-    assert_int_equal(ctr_signal_number("RTMIN"), 34);
-    assert_int_equal(ctr_signal_number("SIGRTMIN+3"), 37);
-    assert_int_equal(ctr_signal_number("RTMAX-1"), 63);
-    static const char *const bad[] = {"",   "SIG",     "KILLED",  "65",
-                                      "-9", "RTMIN-1", "RTMAX+1", "RTMIN+31"};
-    for (size_t i = 0; i < ST_COUNT(bad); i++) {
-        assert_int_equal(ctr_signal_number(bad[i]), -ST_EINVAL);
     }
 }
 
@@ -115,7 +97,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_harmless_names_are_container_ids),
-        cmocka_unit_test(signals_have_names_and_numbers),
         cmocka_unit_test(kernel_parameters_become_paths),
         cmocka_unit_test(the_users_folder_is_found_in_passwd),
         cmocka_unit_test(the_last_variable_of_a_name_counts),
