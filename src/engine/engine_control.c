@@ -5,7 +5,11 @@
 #include "base/print.h"
 #include "engine/engine_priv.h"
 #include "engine/monitor/mon_protocol.h"
+#include "os/os_event.h"
 #include "os/os_socket.h"
+
+/* A monitor answers at once, or is in trouble. */
+enum { ANSWER_MS = 3000 };
 
 int engine_control_connect(const struct engine_instance *instance, struct st_err *err)
 {
@@ -39,6 +43,14 @@ int engine_control_receive(int fd, struct mon_record *ret_head, void *bytes)
     return ret_head->length == (size_t)n - sizeof(*ret_head) ? 0 : -ST_ECORRUPT;
 }
 
+int engine_control_answer(int fd, struct mon_record *ret_head, void *bytes)
+{
+    struct pollfd poll = {.fd = fd, .events = POLLIN};
+    int r = os_poll(&poll, 1, ANSWER_MS);
+
+    return r < 0 ? r : r == 0 ? -ST_ETIMEDOUT : engine_control_receive(fd, ret_head, bytes);
+}
+
 int engine_control_send(int fd, int type, int flags, int a, int b, const void *payload,
                         size_t length)
 {
@@ -66,7 +78,7 @@ int engine_control_signal(const struct engine_instance *instance, int number, bo
         return fd;
     }
     int r = engine_control_send(fd, MON_SIGNAL, stop ? MON_SIGNAL_STOP : 0, number, 0, NULL, 0);
-    r = r < 0 ? r : engine_control_receive(fd, &head, bytes);
+    r = r < 0 ? r : engine_control_answer(fd, &head, bytes);
     if (r == -ST_ECONNRESET || r == -ST_EPIPE) {
         return st_fail(err, ST_ESRCH, "Container %s is not running", instance->config->id);
     }

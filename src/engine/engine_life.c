@@ -12,7 +12,7 @@
 
 enum {
     DEFAULT_STOP_S = 10,
-    ANSWER_ATTEMPTS = 200,
+    ASK_MS = 3000,
     GONE_POLL_MS = 5,
     GONE_TIMEOUT_MS = 10000,
     THAW_AFTER_MS = 300,
@@ -31,7 +31,7 @@ static int say_hello(struct engine_instance *instance, unsigned wants, int *ret_
         return fd;
     }
     int r = engine_control_send(fd, MON_HELLO, (int)wants, 0, 0, NULL, 0);
-    r = r < 0 ? r : engine_control_receive(fd, &head, bytes);
+    r = r < 0 ? r : engine_control_answer(fd, &head, bytes);
     if (r >= 0) {
         *ret_fd = os_take_fd(fd);
         return 0;
@@ -44,17 +44,19 @@ static int say_hello(struct engine_instance *instance, unsigned wants, int *ret_
  * not answer is only now making its socket, or has failed once: it is asked again. */
 static int watch(struct engine_instance *instance, unsigned wants, int *ret_fd, struct st_err *err)
 {
-    int r = 0;
+    uint64_t end = os_monotonic_ns() + ASK_MS * NS_PER_MS;
 
     *ret_fd = -1;
-    for (int attempt = 0; attempt < ANSWER_ATTEMPTS; attempt++) {
-        r = say_hello(instance, wants, ret_fd, err);
+    for (;;) {
+        int r = say_hello(instance, wants, ret_fd, err);
         if (r >= 0 || engine_alive(instance->engine, instance->config->id) != 1) {
             return 0;
         }
+        if (os_monotonic_ns() > end) {
+            return r;
+        }
         os_sleep_ns(GONE_POLL_MS * NS_PER_MS);
     }
-    return r;
 }
 
 /* Waits for MON_EXIT on a connection of watch(): 1 with the code, 0 when the time is over (-1: no
@@ -137,6 +139,9 @@ static int kill_hard(struct engine_instance *instance, int fd, struct st_err *er
     int code = -1;
 
     int r = engine_control_signal(instance, SIGKILL, true, err);
+    if (r < 0 && r != -ST_ESRCH) {
+        r = engine_control_signal(instance, SIGKILL, true, err);
+    }
     thaw(instance, true);
     r = r < 0 ? 0 : await_exit(fd, THAW_AFTER_MS, &code);
     if (r == 0) { /* Perhaps it was frozen, by a command that was killed or by somebody else. */
@@ -223,6 +228,10 @@ int engine_kill(struct engine_instance *instance, const char *signal, struct st_
     bool stop = number == SIGKILL || number == signal_of(instance, NULL, NULL);
     /* Only where the end is awaited may the cleaning be asked for. */
     int r = watch(instance, number == SIGKILL ? MON_WANT_OWNER : 0, &fd, err);
+    if (r < 0 && number == SIGKILL) {
+        kill_monitor(instance);
+        return await_gone(instance, err);
+    }
     if (r >= 0 && fd < 0) {
         r = st_fail(err, ST_ESRCH, "Container %s is not running", instance->config->id);
     }

@@ -117,6 +117,8 @@ int engine_control_connect(const struct engine_instance *instance, struct st_err
 /* One record; the payload goes into bytes (MON_PAYLOAD_MAX). -ST_ECONNRESET when the other end is
  * gone. */
 int engine_control_receive(int fd, struct mon_record *ret_head, void *bytes);
+/* The same for the answer to something that was sent: -ST_ETIMEDOUT when none comes. */
+int engine_control_answer(int fd, struct mon_record *ret_head, void *bytes);
 int engine_control_send(int fd, int type, int flags, int a, int b, const void *payload,
                         size_t length);
 /* Connects, says hello and asks for a signal; -ST_ESRCH when it does not run. */

@@ -348,7 +348,7 @@ int engine_attach(struct engine_instance *instance, bool with_stdin,
     }
     unsigned wants = MON_WANT_OUTPUT | MON_WANT_NEXT_EXIT | (with_stdin ? MON_WANT_INPUT : 0);
     r = engine_control_send(stream->fd, MON_HELLO, (int)wants, 0, 0, NULL, 0);
-    r = r < 0 ? r : engine_control_receive(stream->fd, &head, bytes);
+    r = r < 0 ? r : engine_control_answer(stream->fd, &head, bytes);
     if (r < 0) {
         st_fail_os(err, r, "the monitor of %s", instance->config->name);
         os_close(&stream->fd);

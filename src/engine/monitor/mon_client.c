@@ -155,12 +155,20 @@ static void resize(struct monitor *m, int rows, int columns)
     }
 }
 
+/* One that cannot be answered must not wait for it: it asks again over a new connection. */
+static void answer(struct monitor *m, struct mon_client *client, int type, int a)
+{
+    if (mon_client_send(client->fd, type, 0, a, NULL, 0) < 0) {
+        drop(m, client);
+    }
+}
+
 static void handle(struct monitor *m, struct mon_client *client, const struct mon_record *head)
 {
     switch (head->type) {
     case MON_HELLO:
         client->wants = head->flags;
-        (void)mon_client_send(client->fd, MON_STARTED, 0, (int)m->pid, NULL, 0);
+        answer(m, client, MON_STARTED, (int)m->pid);
         break;
     case MON_INPUT:
         m->input_at = 0;
@@ -176,7 +184,7 @@ static void handle(struct monitor *m, struct mon_client *client, const struct mo
         break;
     case MON_SIGNAL: {
         int r = mon_client_signal(m, head->a, head->flags & MON_SIGNAL_STOP);
-        (void)mon_client_send(client->fd, MON_DONE, 0, -r, NULL, 0);
+        answer(m, client, MON_DONE, -r);
         break;
     }
     default:
