@@ -87,17 +87,11 @@ int ctr_cgroup_create(struct ctr_cgroup *cgroup, const struct spec_resources *re
  * hierarchy. */
 int ctr_cgroup_clone_fd(const struct ctr_cgroup *cgroup);
 
-/* A descriptor (O_PATH) of the version 2 cgroup of a container that runs, or of one below it (exec
- * --cgroup), for CLONE_INTO_CGROUP; the caller closes it. -ST_ENOTFOUND without version 2. */
-int ctr_cgroup_open(const struct ctr_cgroup *cgroup, const char *sub, struct st_err *err);
-
-/* The same for the cgroup that process `pid` is in: where a container has shared out its own cgroup
- * (-ST_EBUSY from the clone), a new process belongs beside its init. */
-int ctr_cgroup_open_of(const struct ctr_cgroup *cgroup, pid_t pid, struct st_err *err);
-
 /* Moves a process into the cgroups. in_v2: it is in the version 2 one already (by
- * CLONE_INTO_CGROUP). sub: a cgroup below (exec --cgroup), or NULL; it must exist. */
-int ctr_cgroup_join(struct ctr_cgroup *cgroup, pid_t pid, bool in_v2, const char *sub,
+ * CLONE_INTO_CGROUP). sub: a cgroup below (exec --cgroup), or NULL; it must exist. beside:
+ * the container's first process, in whose cgroup the new one is put where the container has shared
+ * out its own; 0: none. */
+int ctr_cgroup_join(struct ctr_cgroup *cgroup, pid_t pid, bool in_v2, const char *sub, pid_t beside,
                     struct st_err *err);
 
 /* Applies limits. At creation (update false) also the device list: default devices, then the

@@ -286,56 +286,35 @@ int ctr_cgroup_clone_fd(const struct ctr_cgroup *cgroup)
     return -1;
 }
 
-int ctr_cgroup_open(const struct ctr_cgroup *cgroup, const char *sub, struct st_err *err)
-{
-    char path[PATH_MAX];
-    char clean[PATH_MAX];
-    for (size_t i = 0; i < cgroup->count; i++) {
-        const struct ctr_cgroup_hierarchy *hierarchy = &cgroup->hierarchies[i];
-        if (!hierarchy->v2) {
-            continue;
-        }
-        int r = ctr_mount_path_clean(sub != NULL ? sub : "/", clean, sizeof(clean));
-        if (r >= 0) {
-            r = ctr_cgroup_file(hierarchy, strcmp(clean, "/") != 0 ? clean + 1 : NULL, path,
-                                sizeof(path));
-        }
-        if (r >= 0) {
-            r = os_open(path, O_PATH | O_DIRECTORY, 0);
-        }
-        return r < 0 ? st_fail_os(err, r, "cgroup %s%s", hierarchy->path, sub != NULL ? sub : "")
-                     : r;
-    }
-    return st_fail(err, ST_ENOTFOUND, "no cgroup of version 2");
-}
-
-int ctr_cgroup_open_of(const struct ctr_cgroup *cgroup, pid_t pid, struct st_err *err)
+/* A container that shares out its own cgroup (as an init system in it does) has no process in it
+ * any more, and none can be put there: a new one belongs beside the container's first process. */
+static int join_beside(const struct ctr_cgroup_hierarchy *hierarchy, const char *number,
+                       pid_t beside)
 {
     char path[PATH_MAX];
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(1 << 20);
-    for (size_t i = 0; i < cgroup->count; i++) {
-        if (!cgroup->hierarchies[i].v2) {
-            continue;
-        }
-        st_snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-        int r = os_read_file(AT_FDCWD, path, &text);
-        char *line = r < 0 || text.data == NULL ? NULL : strstr(text.data, "0::");
-        if (line == NULL) {
-            return st_fail(err, ST_ESRCH, "cgroup of process %d", (int)pid);
-        }
-        line += strlen("0::");
-        line[strcspn(line, "\n")] = '\0';
-        if (st_snprintf(path, sizeof(path), "%s%s", cgroup->hierarchies[i].mount, line) >=
-            sizeof(path)) {
-            return st_fail(err, ST_ENAMETOOLONG, "cgroup %s", line);
-        }
-        r = os_open(path, O_PATH | O_DIRECTORY, 0);
-        return r < 0 ? st_fail_os(err, r, "cgroup %s", line) : r;
+    st_snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)beside);
+    int r = os_read_file(AT_FDCWD, path, &text);
+    if (r < 0) {
+        return r;
     }
-    return st_fail(err, ST_ENOTFOUND, "no cgroup of version 2");
+    char *line = text.data == NULL ? NULL : strstr(text.data, "0::");
+    if (line == NULL) {
+        return -ST_ESRCH;
+    }
+    line += strlen("0::");
+    line[strcspn(line, "\n")] = '\0';
+    if (!st_starts_with(line, hierarchy->path)) {
+        return -ST_EBUSY;
+    }
+    if (st_snprintf(path, sizeof(path), "%s%s/cgroup.procs", hierarchy->mount, line) >=
+        sizeof(path)) {
+        return -ST_ENAMETOOLONG;
+    }
+    return os_write_text(AT_FDCWD, path, number);
 }
 
-int ctr_cgroup_join(struct ctr_cgroup *cgroup, pid_t pid, bool in_v2, const char *sub,
+int ctr_cgroup_join(struct ctr_cgroup *cgroup, pid_t pid, bool in_v2, const char *sub, pid_t beside,
                     struct st_err *err)
 {
     char number[16];
@@ -358,6 +337,9 @@ int ctr_cgroup_join(struct ctr_cgroup *cgroup, pid_t pid, bool in_v2, const char
             continue;
         }
         int r = ctr_cgroup_write(hierarchy, file, number);
+        if (r == -ST_EBUSY && hierarchy->v2 && sub == NULL && beside > 0) {
+            r = join_beside(hierarchy, number, beside);
+        }
         if (r < 0) {
             return st_fail_os(err, r, "moving process %d into cgroup %s%s%s", (int)pid,
                               hierarchy->mount, hierarchy->path, sub != NULL ? sub : "");

@@ -481,7 +481,8 @@ static int make_process(struct exec *exec, struct st_err *err)
     }
     r = set_initial_affinity(exec, err);
     if (r == 0) {
-        r = ctr_cgroup_join(&exec->opened.cgroup, exec->pid, false, exec->options->cgroup, err);
+        r = ctr_cgroup_join(&exec->opened.cgroup, exec->pid, false, exec->options->cgroup,
+                            exec->opened.record.pid, err);
     }
     if (r == 0) {
         r = ctr_process_oom_score(&exec->process, exec->pid, err);

@@ -248,8 +248,6 @@ void ctr_init_main(struct ctr_init *init)
     os_close(&init->runtime_folder);
     init->process.warn = warn_runtime;
     init->process.warn_arg = init;
-    init->rootfs.warn = warn_runtime;
-    init->rootfs.warn_arg = init;
     int r = os_signals_reset();
     if (r == 0) {
         r = enter_namespaces(init, &err);

@@ -248,7 +248,7 @@ static int make_listener(struct ctr_launch *launch, struct st_err *err)
 static int receive_child(struct ctr_launch *launch, pid_t pid, bool in_v2, struct st_err *err)
 {
     const struct ctr_init *init = &launch->init;
-    int r = ctr_cgroup_join(&launch->cgroup, pid, in_v2, NULL, err);
+    int r = ctr_cgroup_join(&launch->cgroup, pid, in_v2, NULL, 0, err);
     if (r == 0) {
         r = ctr_process_oom_score(&init->process, pid, err);
     }

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mount.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,19 +24,6 @@
 void ctr_rootfs_init(struct ctr_rootfs *rootfs)
 {
     *rootfs = (struct ctr_rootfs){.root_fd = -1, .root_tree = -1};
-}
-
-void ctr_rootfs_warn(const struct ctr_rootfs *rootfs, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    if (rootfs->warn == NULL) {
-        return;
-    }
-    va_start(args, format);
-    st_vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    rootfs->warn(rootfs->warn_arg, text);
 }
 
 static void close_all(int **fds, size_t count)

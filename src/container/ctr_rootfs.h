@@ -35,8 +35,6 @@ struct ctr_rootfs {
     bool user_namespace;             /* the container has its own user namespace */
     bool mount_namespace;            /* has its own mount namespace (new or joined); else chroot */
     bool cgroup_namespace;           /* has its own cgroup namespace (new or joined) */
-    void (*warn)(void *arg, const char *text); /* one line each; NULL: not told */
-    void *warn_arg;
 
     /* Of this module. */
     char *path;         /* of the root on the host, absolute */

@@ -1,17 +1,13 @@
 /* What the parts of the container's file system share: ctr_rootfs*.c and ctr_mount*.c. */
 #pragma once
 
-#include "base/attr.h"
 #include "container/ctr_mount_option.h"
 #include "container/ctr_rootfs.h"
 
 struct spec_mount;
 
-/* umount2's flags and a limit, which <linux/mount.h> has not. */
+/* umount2's flag, which <linux/mount.h> has not. */
 enum { CTR_MNT_DETACH = 2 };
-
-/* Tells the caller something that is not a failure. */
-void ctr_rootfs_warn(const struct ctr_rootfs *rootfs, const char *format, ...) ST_PRINTF(2, 3);
 
 /* Makes one mount of the config inside the root. */
 int ctr_mount_one(struct ctr_rootfs *rootfs, size_t index, struct st_err *err);

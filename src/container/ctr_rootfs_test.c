@@ -323,7 +323,7 @@ static void makes_freezes_kills_and_removes_cgroups(void **state)
             os_sleep_ns(1000000000);
         }
     }
-    int joined = ctr_cgroup_join(&cgroup, pid, false, NULL, &err);
+    int joined = ctr_cgroup_join(&cgroup, pid, false, NULL, 0, &err);
     int frozen = ctr_cgroup_freeze(&cgroup, &err);
     int seen_frozen = ctr_cgroup_frozen(&cgroup);
     pid_t *listed = NULL;

@@ -235,6 +235,16 @@ class Cgroups(Case):
         self.oci("delete", "-f", name)
         self.assert_no_cgroup(name)
 
+    def test_exec_into_a_cgroup_that_the_container_shared_out(self):
+        if not V2:
+            self.skipTest("only in version 2 a cgroup with children takes no process")
+        conf = shell("mkdir /sys/fs/cgroup/init; echo 1 > /sys/fs/cgroup/init/cgroup.procs; "
+                     "echo +pids > /sys/fs/cgroup/cgroup.subtree_control && touch /made; sleep 100")
+        conf["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]})
+        name, _ = self.start(conf)
+        self.wait_for("the cgroup", lambda: os.path.exists(self.root + "/made"))
+        self.assertEqual(self.oci("exec", name, "cat", "/proc/self/cgroup").stdout.strip(), "0::/init")
+
     def test_failed_creation_leaves_no_cgroup(self):
         conf = shell("true")
         conf["linux"]["resources"]["cpu"] = {"cpus": "77777"}
