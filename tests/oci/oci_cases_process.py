@@ -2,6 +2,7 @@
 import os
 import resource
 import socket
+import tempfile
 import time
 
 from oci_lib import PROBE, case, is_error, unsupported
@@ -214,12 +215,11 @@ def only_the_three_standard_descriptors_are_open(t):
 
 @case
 def preserve_fds_hands_descriptors_over(t):
-    read, write = os.pipe()
-    os.write(write, b"from outside")
-    os.close(write)
     c = t.container().do("read-fd 3", "facts")
-    results = c.parse(c.run_in_shell(f"exec 3<&{read}", "--preserve-fds 1", pass_fds=[read]))
-    os.close(read)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"from outside")
+        file.flush()
+        results = c.parse(c.run_in_shell(f"exec 3<{file.name}", "--preserve-fds 1"))
     t.equal(results[0], "from outside", "descriptor 3")
     t.equal(sorted(map(int, results[1]["fds"])), [0, 1, 2, 3], "descriptors")
 
@@ -227,13 +227,11 @@ def preserve_fds_hands_descriptors_over(t):
 @case
 def listen_fds_are_handed_over_with_their_variables(t):
     c = t.container().do("read-fd 3", "facts")
-    read, write = os.pipe()
-    os.write(write, b"socket")
-    os.close(write)
-    # LISTEN_PID is the runtime's own pid, as systemd sets it.
-    got, facts = c.parse(c.run_in_shell(f"exec 3<&{read}; export LISTEN_FDS=1 LISTEN_PID=$$",
-                                        pass_fds=[read]))
-    os.close(read)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"socket")
+        file.flush()
+        # LISTEN_PID is the runtime's own pid, as systemd sets it.
+        got, facts = c.parse(c.run_in_shell(f"exec 3<{file.name}; export LISTEN_FDS=1 LISTEN_PID=$$"))
     t.equal(got, "socket", "descriptor 3")
     t.true("LISTEN_FDS=1" in facts["env"] and "LISTEN_PID=1" in facts["env"], f"env {facts['env']}")
 
