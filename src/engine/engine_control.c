@@ -34,6 +34,11 @@ int engine_control_receive(int fd, struct mon_record *ret_head, void *bytes)
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     ssize_t n = os_recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
 
+    /* A peer that left without reading all that we sent is told first, and what it said last after.
+     */
+    if (n == -ST_ECONNRESET) {
+        n = os_recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    }
     if (n <= 0) {
         return n < 0 ? (int)n : -ST_ECONNRESET;
     }

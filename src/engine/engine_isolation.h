@@ -19,6 +19,7 @@ struct engine_launch {
     const struct net_lease *lease; /* NULL: none */
     const struct engine_instance *net_source; /* whose network it shares, NULL: nobody's */
     struct engine_identity identity;
+    unsigned rows, columns; /* what its terminal begins with; 0: unknown */
     struct st_buf *warnings;
 };
 

@@ -415,6 +415,7 @@ int engine_oci_write(const struct engine_launch *launch, struct st_buf *to, stru
     struct spec_process process;
     struct spec_linux linux_part = {0};
     struct spec_root root = {.path = "rootfs", .readonly = config->security.readonly_root};
+    struct spec_console_size size = {.height = launch->rows, .width = launch->columns};
     struct spec_runtime spec = {.oci_version = SPEC_RUNTIME_VERSION,
                                 .process = &process,
                                 .root = &root,
@@ -430,6 +431,9 @@ int engine_oci_write(const struct engine_launch *launch, struct st_buf *to, stru
         spec.domainname = config->network.domainname;
     }
     int r = engine_oci_process(arena, config, &launch->identity, false, &process, err);
+    if (r >= 0 && process.terminal && size.height > 0 && size.width > 0) {
+        process.console_size = &size;
+    }
     r = r < 0 ? r : set_namespaces(arena, launch, &linux_part, err);
     r = r < 0 ? r : engine_oci_mounts(arena, launch, &spec, err);
     r = r < 0 ? r : engine_oci_resources(arena, config, &linux_part, err);

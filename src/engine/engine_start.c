@@ -500,9 +500,6 @@ static int launch(struct starting *s, int *ret_exit_code, struct st_err *err)
     if (r >= 0) {
         r = engine_identity_find(s->launch.root, config->process.user, config->process.groups,
                                  config->process.groups_count, &s->launch.identity, err);
-        if (r < 0) {
-            *ret_exit_code = ENGINE_EXIT_NOT_EXECUTABLE;
-        }
     }
     r = r < 0 ? r : fill_volumes(s, err);
     r = r < 0 ? r : engine_isolation_of(config)->prepare(&s->launch, err);
@@ -563,7 +560,12 @@ int engine_start(struct engine_instance *instance, const struct engine_start_opt
                  struct engine_stream **ret_stream, int *ret_exit_code, struct st_err *err)
 {
     struct starting s = {
-        .launch = {.instance = instance, .folder_fd = -1, .root = -1, .netns = -1},
+        .launch = {.instance = instance,
+                   .folder_fd = -1,
+                   .root = -1,
+                   .netns = -1,
+                   .rows = options->rows,
+                   .columns = options->columns},
         .options = options,
         .folder_fd = -1,
         .alive = -1,

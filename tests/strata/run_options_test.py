@@ -46,8 +46,21 @@ class Process(strata_lab.Case):
         self.assertEqual(self.inside("-w", "/new/folder", script="pwd"), "/new/folder")
         self.assertEqual(self.strata("run", "--rm", "--network", "none", "--entrypoint", "echo", "busybox", "a", "b"),
                          "a b")
-        self.refused("run", "--rm", "--network", "none", "-u", "nobodyhere", "busybox", "true", code=126,
+        self.refused("run", "--rm", "--network", "none", "-u", "nobodyhere", "busybox", "true", code=125,
                      text="nobodyhere")
+
+    def test_a_terminal_begins_with_the_size_of_the_callers(self):
+        for _ in range(5):
+            terminal = strata_lab.Terminal(self.lab, "run", "-it", "--rm", "--network", "none", "busybox", "sh", "-c",
+                                            "busybox stty size")
+            terminal.until(b"40 120")
+            self.assertEqual(terminal.end(), 0)
+
+    def test_input_that_nobody_reads_does_not_cost_the_exit_code(self):
+        for _ in range(10):
+            done = self.lab.run("run", "-i", "--rm", "--network", "none", "busybox", "sh", "-c", "exit 9",
+                                stdin="x" * 200000)
+            self.assertEqual((done.returncode, done.stderr), (9, ""))
 
     def test_init_reaps_and_passes_signals_on(self):
         with open(os.path.join(strata_lab.BUILD, "strata-init"), "rb") as program:

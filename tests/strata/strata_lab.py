@@ -4,6 +4,7 @@ Everything a test makes is below one folder and in one network namespace, and go
 busybox, static, as a docker-archive that is made here.
 """
 import ctypes
+import fcntl
 import hashlib
 import io
 import json
@@ -12,10 +13,12 @@ import pty
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
+import termios
 import time
 import unittest
 
@@ -180,11 +183,12 @@ class Case(unittest.TestCase):
 
 
 class Terminal:
-    """A command on a pseudo-terminal."""
+    """A command on a pseudo-terminal of 40 rows and 120 columns."""
 
     def __init__(self, lab, *words):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
             os.execve(lab.program, [lab.program, *words], lab.env)
         self.seen = b""
 
