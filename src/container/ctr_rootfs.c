@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mount.h>
+#include <linux/sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -317,9 +318,22 @@ static int set_readonly(struct ctr_rootfs *rootfs, struct st_err *err)
     return r < 0 ? st_fail_os(err, r, "root: making it read-only") : 0;
 }
 
+/* Where the runtime itself runs in a chroot, its root is not the namespace's, and pivoting would
+ * change that one alone: who joins the namespace later, as `exec` does, would stand in the host's.
+ * Joining one's own namespace takes one to its root. Where that isn't permitted, nothing is
+ * different from before. */
+static void leave_chroot(void)
+{
+    st_auto(fd) int own = os_open("/proc/self/ns/mnt", O_RDONLY, 0);
+    if (own >= 0) {
+        (void)os_setns(own, CLONE_NEWNS);
+    }
+}
+
 /* The old root is stacked on the new one's top, where "." still names it, and is let go. */
 static int pivot(struct ctr_rootfs *rootfs)
 {
+    leave_chroot();
     int r = os_fchdir(rootfs->root_fd);
     if (r >= 0) {
         r = os_pivot_root(".", ".");

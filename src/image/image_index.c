@@ -173,9 +173,9 @@ static void take_from_others(struct image_index *index, const struct image_name 
         bool same_image = st_streq(other->id, name->id);
         bool same_name = name->full != NULL && st_streq(other->full, name->full);
         bool nameless = other->full == NULL || other->orphan;
-        if (same_image && (same_name || (nameless && name->full != NULL) || other->orphan)) {
-            image_index_drop(index, i);
-        } else if (same_name && image_index_count(index, other->id) > 1) {
+        bool replaced =
+            same_image && (same_name || (nameless && name->full != NULL) || other->orphan);
+        if (replaced || (same_name && image_index_count(index, other->id) > 1)) {
             image_index_drop(index, i);
         } else if (same_name) {
             other->full = NULL;

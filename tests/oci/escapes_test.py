@@ -39,6 +39,19 @@ class Escapes(Case):
         self.run_config(conf, check=False)
         self.assertFalse(os.path.exists("/new"))
 
+    def test_exec_stays_inside_when_the_runtime_runs_in_a_chroot(self):
+        """Who joins a mount namespace stands at its root, which must be the container's and not the chroot's host."""
+        jail = os.path.join(self.folder, "jail")
+        os.mkdir(jail)
+        self.write(shell("echo inside > /mark; exec sleep 100"))
+        name = self.name()
+        runtime = f"{PROGRAM} --root {self.state}"
+        jailed = (f"cd {self.bundle}; {runtime} run -d {name} && "
+                  f"{runtime} exec {name} sh -c 'until [ -s /mark ]; do :; done; cat /mark'")
+        done = self.call(["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                          f'mount --rbind / {jail} && exec chroot {jail} sh -c "$1"', "sh", jailed], timeout=20)
+        self.assertEqual(done.stdout, "inside\n", done.stderr)
+
     def test_racing_links_never_move_a_mount_out(self):
         """CVE-2021-30465: a volume in which another container exchanges a folder and a link while mounts are made."""
         outside = self.outside()
