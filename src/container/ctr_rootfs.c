@@ -318,23 +318,37 @@ static int set_readonly(struct ctr_rootfs *rootfs, struct st_err *err)
     return r < 0 ? st_fail_os(err, r, "root: making it read-only") : 0;
 }
 
+static bool on_same_mount(int fd, const char *path)
+{
+    struct statx one;
+    struct statx other;
+    return os_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &one) == 0 &&
+           os_statx(AT_FDCWD, path, 0, STATX_MNT_ID, &other) == 0 &&
+           one.stx_mnt_id == other.stx_mnt_id;
+}
+
 /* Where the runtime itself runs in a chroot, its root is not the namespace's, and pivoting would
  * change that one alone: who joins the namespace later, as `exec` does, would stand in the host's.
- * Joining one's own namespace takes one to its root. Where that isn't permitted, nothing is
- * different from before. */
-static void leave_chroot(void)
+ * Joining one's own namespace takes one to its root, or to the new root where that is mounted on
+ * top of it, which is one step too far. Where joining isn't permitted, nothing is different from
+ * before. */
+static int leave_chroot(const struct ctr_rootfs *rootfs)
 {
+    st_auto(fd) int before = os_open("/", O_PATH | O_DIRECTORY, 0);
     st_auto(fd) int own = os_open("/proc/self/ns/mnt", O_RDONLY, 0);
-    if (own >= 0) {
-        (void)os_setns(own, CLONE_NEWNS);
+    if (before < 0 || own < 0 || os_setns(own, CLONE_NEWNS) < 0 ||
+        !on_same_mount(rootfs->root_fd, "/")) {
+        return 0;
     }
+    int r = os_fchdir(before);
+    return r < 0 ? r : os_chroot(".");
 }
 
 /* The old root is stacked on the new one's top, where "." still names it, and is let go. */
 static int pivot(struct ctr_rootfs *rootfs)
 {
-    leave_chroot();
-    int r = os_fchdir(rootfs->root_fd);
+    int r = leave_chroot(rootfs);
+    r = r < 0 ? r : os_fchdir(rootfs->root_fd);
     if (r >= 0) {
         r = os_pivot_root(".", ".");
     }
