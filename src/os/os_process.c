@@ -167,7 +167,8 @@ static int place_standard_fd(int fd, int number, int null_fd)
 
 /* The child's half of os_spawn, up to the exec: 0 or -errno. Sources of 0, 1 and 2 are above 2, see
  * os_spawn. */
-static int prepare_child(const struct os_spawn *spawn, const int sources[3], int null_fd)
+static int prepare_child(const struct os_spawn *spawn, pid_t parent, const int sources[3],
+                         int null_fd)
 {
     int r = os_signals_reset();
     if (r == 0 && spawn->new_session) {
@@ -175,6 +176,8 @@ static int prepare_child(const struct os_spawn *spawn, const int sources[3], int
     }
     if (r >= 0 && spawn->parent_death_signal != 0) {
         r = os_prctl(PR_SET_PDEATHSIG, (unsigned long)spawn->parent_death_signal, 0, 0, 0);
+        /* A parent that had died before has nobody left to send the signal. */
+        r = r >= 0 && getppid() != parent ? -ST_ESRCH : r;
     }
     for (int i = 0; r >= 0 && i < 3; i++) {
         r = place_standard_fd(sources[i], i, null_fd);
@@ -188,9 +191,10 @@ static int prepare_child(const struct os_spawn *spawn, const int sources[3], int
     return r;
 }
 
-static void run_child(const struct os_spawn *spawn, const int sources[3], int null_fd, int report)
+static void run_child(const struct os_spawn *spawn, pid_t parent, const int sources[3], int null_fd,
+                      int report)
 {
-    int r = prepare_child(spawn, sources, null_fd);
+    int r = prepare_child(spawn, parent, sources, null_fd);
     if (r >= 0) {
         r = os_execve(spawn->path, spawn->argv, spawn->envp != NULL ? spawn->envp : os_environ());
     }
@@ -223,12 +227,13 @@ pid_t os_spawn(const struct os_spawn *spawn, int *ret_pidfd)
         .pidfd = (uint64_t)(uintptr_t)&pidfd,
         .exit_signal = SIGCHLD,
     };
+    pid_t parent = getpid();
     pid_t pid = os_clone3(&args);
     if (pid < 0) {
         return pid;
     }
     if (pid == 0) {
-        run_child(spawn, sources, null_fd, report_write);
+        run_child(spawn, parent, sources, null_fd, report_write);
     }
     st_auto(fd) int child = pidfd;
     os_close(&report_write);

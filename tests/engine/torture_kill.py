@@ -195,6 +195,10 @@ def torture(lab, kills):
         watcher.join()
     lab.collect_ids()
     left = lab.left()
+    end = time.monotonic() + 10  # the kernel takes a network namespace, and the links in it, apart in its own time
+    while left and time.monotonic() < end:
+        time.sleep(0.2)
+        left = lab.left()
     print(f"killed {lab.kills}: {lab.killed}, of {len(lab.seen_ids)} instances")
     for what in left:
         print(f"left: {what}")

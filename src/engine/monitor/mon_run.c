@@ -3,6 +3,7 @@
  * Everything is done in the run folder, which is the current one and also strata-oci's bundle.
  */
 #include <errno.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -113,13 +114,16 @@ static int run_oci(struct monitor *m, const struct pipes *p)
     }
     argv[n++] = m->config.id;
     argv[n] = NULL;
-    struct os_spawn spawn = {.path = m->config.oci,
-                             .argv = argv,
-                             .stdin_fd = p->in,
-                             .stdout_fd = p->out,
-                             .stderr_fd = p->err,
-                             .keep_fds = keep,
-                             .keep_count = m->netns >= 0};
+    struct os_spawn spawn = {
+        .path = m->config.oci,
+        .argv = argv,
+        .stdin_fd = p->in,
+        .stdout_fd = p->out,
+        .stderr_fd = p->err,
+        .keep_fds = keep,
+        .keep_count = m->netns >= 0,
+        /* What is half made when the monitor dies must not become an instance. */
+        .parent_death_signal = SIGKILL};
     pid_t pid = os_spawn(&spawn, NULL);
     int code = pid < 0 ? -1 : wait_for(pid);
 
