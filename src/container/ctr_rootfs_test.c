@@ -114,7 +114,7 @@ static void build(const char *mounts, const char *rest, struct ctr_rootfs *rootf
     struct st_err err = {0};
     snprintf(text, sizeof(text),
              "{\"ociVersion\":\"1.2.1\",\"root\":{\"path\":\"rootfs\"},"
-             "\"process\":{\"cwd\":\"/work/dir\",\"args\":[\"x\"],"
+             "\"process\":{\"cwd\":\"/srv/dir\",\"args\":[\"x\"],"
              "\"user\":{\"uid\":0,\"gid\":0}},\"mounts\":[%s],\"linux\":{%s}}",
              mounts, rest);
     if (spec_runtime_parse(text, strlen(text), &config, &err) < 0) {
@@ -168,7 +168,7 @@ static void usual_root(void)
     EXPECT(found.st_uid == 5 && found.st_gid == 6);
     look(__LINE__, "/dev/ptmx", S_IFLNK, &found);
     look(__LINE__, "/dev/stdout", S_IFLNK, &found);
-    look(__LINE__, "/work/dir", S_IFDIR, &found);
+    look(__LINE__, "/srv/dir", S_IFDIR, &found);
     look(__LINE__, "/etc/hidden", S_IFCHR, &found);
     EXPECT(found.st_rdev == makedev(1, 3));
     look(__LINE__, "/etc/deep", S_IFDIR, &found);
