@@ -84,6 +84,25 @@ uint64_t cpu_rflags(const struct cpu *cpu);
  * CPU_JUMPED. */
 void cpu_set_rflags(struct cpu *cpu, uint64_t value, uint64_t mask);
 
+/* ---- running (cpu_code_*.c) ---- */
+
+/* Runs from cpu->rip until retired reaches run_limit (CPU_AGAIN), an exception was recorded
+ * (CPU_FAULT; rip is the faulting instruction's), or the mode or what events depend on changed
+ * (CPU_END, CPU_JUMPED). */
+enum cpu_result cpu_code_run(struct cpu *cpu);
+/* One instruction, or one iteration of a REP instruction (CPU_AGAIN). */
+enum cpu_result cpu_code_step(struct cpu *cpu);
+
+/* The vCPU's store of decoded instructions. NULL: no memory. */
+struct cpu_code *cpu_code_new(struct cpu *cpu);
+void cpu_code_free(struct cpu *cpu);
+/* Bytes of a page marked MEM_PAGE_CODE have been stored by this vCPU; and by anybody else, on any
+ * thread. */
+void cpu_code_written(struct cpu *cpu, uint64_t physical, unsigned size);
+void cpu_code_written_elsewhere(struct cpu *cpu, uint64_t physical_page);
+/* Forgets everything: the memory map changed. */
+void cpu_code_flush(struct cpu *cpu);
+
 /* ---- system (cpu_sys_*.c): the general handler of a row, NULL: none there ---- */
 cpu_general *cpu_system_handler(uint16_t op);
 
