@@ -11,6 +11,11 @@ static int start_blocked(struct os_thread *thread, void *(*run)(void *argument),
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    /* The thread's own faults: the kernel ends a process whose thread blocks them. */
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     errno = pthread_create(&thread->handle, NULL, run, argument);
     int r = errno != 0 ? -1 : 0;

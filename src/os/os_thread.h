@@ -12,7 +12,8 @@ struct os_thread {
     bool running;
 };
 
-/* Runs run(argument) in a thread of its own, with all signals blocked. `thread` is the caller's and
+/* Runs run(argument) in a thread of its own, with all signals but those of its own faults blocked.
+ * `thread` is the caller's and
  * stays where it is until os_thread_join. */
 int os_thread_start(struct os_thread *thread, void *(*run)(void *argument), void *argument);
 

@@ -35,6 +35,8 @@ struct plat_fault {
                             PLAT_NO_FAULT: none */
     uint32_t error_code; /* of #PF and #GP, where the host tells it */
     uint64_t address;    /* of #PF */
+    uint32_t mxcsr;      /* MXCSR at the fault: which exceptions were raised */
+    uint16_t x87_status; /* x87 status word at the fault */
 };
 #define PLAT_NO_FAULT 255
 
@@ -101,6 +103,18 @@ static inline void *plat_alloc(struct platform *platform, size_t size)
 static inline void plat_free(struct platform *platform, void *memory, size_t size)
 {
     platform->ops->free(platform, memory, size);
+}
+
+/* Memory for code, in whole pages, filled with zeroes. 0 or -ST_ENOMEM. Any thread. */
+static inline int plat_code_alloc(struct platform *platform, size_t size,
+                                  struct plat_code *ret_code)
+{
+    return platform->ops->code_alloc(platform, size, ret_code);
+}
+
+static inline void plat_code_free(struct platform *platform, struct plat_code *code)
+{
+    platform->ops->code_free(platform, code);
 }
 
 static inline void plat_lock(struct platform *platform)
