@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "x86/x86_ops.gen.h" /* made from x86_rows.def: enum x86_op, enum x86_feature */
 
-enum { X86_INSN_MAX = 15, X86_OPERANDS_MAX = 5 };
+enum { X86_INSN_MAX = 15, X86_OPERANDS_MAX = 6 };
 
 /* Register numbers within their class, as encoded (REX, VEX and so on applied). */
 enum x86_gpr {
@@ -40,14 +41,16 @@ enum x86_kind {
     X86_DR,
     X86_ST, /* x87 stack register, relative to the top */
     X86_MMX,
-    X86_XMM, /* width 16; less where the instruction uses part of it */
+    X86_XMM, /* width: bytes of the register that count (16; 4 of a scalar single ...) */
     X86_YMM,
-    X86_MEM,   /* insn.mem; width: bytes accessed, 0: see the row (lea, invlpg, xsave ...) */
+    X86_MEM,   /* insn.mem; width: bytes accessed (of one element by gathers), 0: see the row (lea,
+                  invlpg, xsave ...). Implicit: xlat (seg:rBX, AL to be added), maskmovq, monitor */
     X86_MOFFS, /* memory at insn.mem with only disp */
-    X86_STRING_SOURCE, /* seg:rSI */
+    X86_STRING_SOURCE, /* reg (enum x86_seg):rSI */
     X86_STRING_TARGET, /* ES:rDI */
+    X86_STACK,         /* at SS:rSP: pushed (written) or popped (read); width 0: see the row */
     X86_IMM,     /* insn.imm, extended to the width of the operation as the instruction has it */
-    X86_IMM2,    /* insn.imm2: second immediate (enter, extrq ...) */
+    X86_IMM2,    /* insn.imm2: second immediate (enter) */
     X86_REL,     /* insn.imm: signed offset from the next instruction */
     X86_FAR,     /* insn.imm2 selector : insn.imm offset */
     X86_CONST_1, /* the implied 1 of D0/D1 */
@@ -67,7 +70,7 @@ struct x86_operand {
 
 /* A memory operand: seg : base + index * scale + disp, truncated to the address size. */
 struct x86_mem {
-    int8_t base;   /* enum x86_gpr; -1: none */
+    int8_t base;   /* enum x86_gpr; -1: none (also with rip) */
     int8_t index;  /* enum x86_gpr, for VSIB the vector register; -1: none */
     uint8_t scale; /* 1, 2, 4, 8 */
     uint8_t seg;   /* enum x86_seg in force: override or default */
@@ -80,18 +83,20 @@ struct x86_insn {
     uint16_t row;   /* index into x86_rows; 0: not an instruction (#UD) */
     uint8_t length; /* bytes, 1 to 15 */
     uint8_t mode;   /* enum x86_mode */
-    uint8_t opsize; /* effective operand size 2, 4, 8 (REX.W and defaults of 64-bit mode applied) */
+    uint8_t opsize; /* effective operand size 2, 4, 8 (REX.W and defaults of 64-bit mode applied; a
+                       mandatory 66 does not count) */
     uint8_t addrsize; /* 2, 4, 8 */
     uint8_t opcode;   /* last opcode byte */
     uint8_t map;      /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A; VEX maps alike */
-    uint8_t prefix; /* mandatory or last of 66 F2 F3 as VEX.pp has them: 0 none, 1 66, 2 F3, 3 F2 */
-    uint8_t rep;    /* 0, 0xf2 or 0xf3 as written */
+    uint8_t prefix; /* the one that may be mandatory, as VEX.pp: 0 none, 1 66, 2 F3, 3 F2 (the last
+                       of F3 and F2 goes before 66) */
+    uint8_t rep;    /* 0, or the last of 0xf2 and 0xf3, whether it means something or not */
     bool lock;
     bool has_66;
     bool has_67;
-    uint8_t seg_override; /* enum x86_seg; X86_SEG_NONE */
+    uint8_t seg_override; /* enum x86_seg; X86_SEG_NONE; in 64-bit mode FS or GS only */
     bool has_rex;
-    uint8_t rex; /* REX byte, or W R X B of VEX in the same bits */
+    uint8_t rex; /* W R X B of REX or VEX in bits 3 to 0; 0 without */
     bool vex;
     bool vex_l;
     uint8_t vvvv; /* register of VEX.vvvv, 0-15 */
@@ -153,24 +158,37 @@ enum x86_attr {
     X86_SIMD =
         1u
         << 17, /* MMX, SSE, AVX: CR0.EM, TS, CR4.OSFXSR, XCR0; run by the host's own instruction */
-    X86_FPX = 1u << 18,       /* may raise #XM */
-    X86_ALIGNED = 1u << 19,   /* #GP if its 16- or 32-byte memory operand is not aligned */
-    X86_PARTIAL = 1u << 20,   /* masks, gathers or stores part of its memory operand */
-    X86_HOST_RUNS = 1u << 21, /* may run as itself on the host with only its operands renamed */
-    X86_REG_ONLY = 1u << 22,  /* ModRM.mod must be 3 */
-    X86_MEM_ONLY = 1u << 23,  /* ModRM.mod must not be 3 */
+    X86_FPX = 1u << 18,         /* may raise #XM */
+    X86_ALIGNED = 1u << 19,     /* #GP if its 16- or 32-byte memory operand is not aligned */
+    X86_PARTIAL = 1u << 20,     /* masks, gathers or stores part of its memory operand */
+    X86_HOST_RUNS = 1u << 21,   /* may run as itself on the host with only its operands renamed */
+    X86_REG_ONLY = 1u << 22,    /* ModRM.mod must be 3 */
+    X86_MEM_ONLY = 1u << 23,    /* ModRM.mod must not be 3 */
+    X86_BIT_STRING = 1u << 24,  /* bt r/m, r: the register's upper bits go into the address */
+    X86_HINT = 1u << 25,        /* does nothing to the state */
+    X86_ELSE_LEGACY = 1u << 26, /* a CPU without the feature ignores the F3: that is the row of the
+                                   same opcode without it (tzcnt: bsf, wbnoinvd: wbinvd) */
+    X86_FLAGS_MAYBE = 1u << 27, /* flags are left alone if the count is zero */
+    X86_ATOMIC = 1u << 28,      /* locks its memory operand also without LOCK (xchg) */
 };
 
 /* A row: the facts of an instruction in one encoding. */
 struct x86_row {
-    const char *name;       /* mnemonic, Intel's, lower case */
     uint16_t op;            /* enum x86_op: one for each mnemonic */
     uint16_t feature;       /* enum x86_feature that CPUID must show; 0: always there */
     uint32_t attributes;    /* enum x86_attr */
     uint32_t flags_read;    /* enum x86_flags */
-    uint32_t flags_written; /* set, cleared or computed */
+    uint32_t flags_written; /* set, cleared or computed (perhaps, with X86_FLAGS_MAYBE) */
     uint32_t flags_undefined;
 };
 
+/* Row 0 is no instruction. Rows of one op follow each other. */
 extern const struct x86_row x86_rows[];
-extern const uint16_t x86_rows_count;
+extern const uint16_t x86_rows_count; /* row 0 included */
+
+/* The mnemonic in lower case; "" for what is no op. Static storage. What differs only by the
+ * operand size has one op (movs, cmps, pushf, iret ...); far transfers are callf, jmpf, retf. */
+const char *x86_op_name(uint16_t op);
+
+/* The name of an enum x86_feature as in the last column of x86_rows.def. Static storage. */
+const char *x86_feature_name(uint16_t feature);
