@@ -432,6 +432,18 @@ static inline uint8_t width_of(const struct decoding *d, enum x86_width width)
     return x86_widths[width][d->sizes[by]];
 }
 
+static inline uint8_t field_of(const struct x86_spec *spec)
+{
+    static const uint8_t fields[] = {
+        [X86_HOW_RM] = X86_FIELD_RM,    [X86_HOW_VSIB] = X86_FIELD_RM,
+        [X86_HOW_REG] = X86_FIELD_REG,  [X86_HOW_VVVV] = X86_FIELD_VVVV,
+        [X86_HOW_IS4] = X86_FIELD_IS4,  [X86_HOW_OPCODE] = X86_FIELD_OPCODE,
+        [X86_HOW_SREG] = X86_FIELD_REG, [X86_HOW_CREG] = X86_FIELD_REG,
+        [X86_HOW_DREG] = X86_FIELD_REG, [X86_HOW_FIXED_MEM] = X86_FIELD_NONE,
+    };
+    return fields[spec->how];
+}
+
 /* One operand of the row. Returns false for #UD. */
 static bool read_operand(struct decoding *d, const struct x86_spec *spec,
                          struct x86_operand *operand)
@@ -440,6 +452,7 @@ static bool read_operand(struct decoding *d, const struct x86_spec *spec,
     operand->width = width_of(d, spec->width);
     operand->access = spec->access;
     operand->implicit = spec->implicit;
+    operand->field = field_of(spec);
     switch ((enum x86_how)spec->how) {
     case X86_HOW_RM:
         if (insn->modrm < 0xc0) {

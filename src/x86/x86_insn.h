@@ -56,11 +56,22 @@ enum x86_kind {
     X86_CONST_1, /* the implied 1 of D0/D1 */
 };
 
+/* Which field of the encoding names a register or memory operand, for whoever encodes it anew. */
+enum x86_field {
+    X86_FIELD_NONE, /* fixed by the opcode, or an immediate */
+    X86_FIELD_REG,  /* ModRM.reg */
+    X86_FIELD_RM,   /* ModRM.rm, the vector register of VSIB excepted */
+    X86_FIELD_VVVV,
+    X86_FIELD_IS4, /* high half of the immediate */
+    X86_FIELD_OPCODE,
+};
+
 /* What an instruction does with an operand. */
 enum x86_access { X86_READ = 1, X86_WRITE = 2, X86_COND = 4 /* the write may not happen */ };
 
 struct x86_operand {
     uint8_t kind;   /* enum x86_kind */
+    uint8_t field;  /* enum x86_field */
     uint8_t reg;    /* register number */
     uint8_t width;  /* bytes */
     uint8_t access; /* enum x86_access */
