@@ -28,7 +28,7 @@ FREESTANDING = {h + ".h" for h in (
 CPU_FOLDERS = {"x86_64", "aarch64", "riscv64", "fake"}
 CPU_IF = re.compile(r"^\s*#\s*(?:el)?if\w*\b.*__(?:x86_64__|i386__|aarch64__|arm__|riscv)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
-TEST_FILE = re.compile(r"_(test|fuzz)\.c$")
+TEST_FILE = re.compile(r"_(test|fuzz)\.[ch]$")
 # Names that the compiler or a sanitizer adds.
 COMPILERS_OWN = ("__asan", "__odr", "__ubsan", "__tsan", "__sancov", "__start_", "__stop_", "__x86.get_pc_thunk", "DW.ref.")
 # System calls by their C library names: a module that needs one calls its os_NAME.
