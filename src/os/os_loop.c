@@ -154,6 +154,8 @@ int os_loop_run(struct os_loop *loop)
         loop->lock(loop->argument);
         for (int i = 0; i < count; i++) {
             if (events[i].data.u64 == 0) {
+                uint64_t wakes;
+                (void)os_read(loop->wake, &wakes, sizeof wakes);
                 stop = true;
             } else {
                 dispatch(loop, &events[i]);

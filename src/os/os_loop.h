@@ -36,5 +36,5 @@ void os_loop_remove(struct os_loop *loop, struct os_watch *watch);
 
 /* Serves until os_loop_stop. 0 or -ST_Exxx. One thread. */
 int os_loop_run(struct os_loop *loop);
-/* Ends os_loop_run, also one that is called only later. Any thread, lock not needed. */
+/* Ends os_loop_run, the next one if none runs. Any thread, lock not needed. */
 void os_loop_stop(struct os_loop *loop);

@@ -91,3 +91,29 @@ struct plat_stream {
     void (*ready)(void *device); /* NULL allowed: the device polls */
     void *device;
 };
+
+/* ---- sockets: streams between the guest and programs of the host, by port ---- */
+
+struct plat_sockets;
+struct plat_sockets_ops {
+    /* The guest connects to this port of the host. NULL: nobody listens. */
+    struct plat_stream *(*connect)(struct plat_sockets *sockets, uint32_t port);
+    /* The guest has answered what plat_sockets.open asked for; false: it refused, the stream is not
+     * used again by the device. */
+    void (*opened)(struct plat_sockets *sockets, struct plat_stream *stream, bool accepted);
+    /* The guest sends no more. */
+    void (*guest_ended)(struct plat_sockets *sockets, struct plat_stream *stream);
+    /* Both are done or one gave up: the stream is the back end's to free. */
+    void (*closed)(struct plat_sockets *sockets, struct plat_stream *stream);
+};
+struct plat_sockets {
+    const struct plat_sockets_ops *ops;
+    /* The device's, set when it is attached. Connects a stream to a port of the guest, `opened`
+     * follows. -ST_ENOTCONN: no driver, or too many connections. */
+    int (*open)(void *device, struct plat_stream *stream, uint32_t guest_port);
+    /* The host sends no more on this stream; `closed` follows when the guest is done too. */
+    void (*host_ended)(void *device, struct plat_stream *stream);
+    /* The host gives up: `closed` is called before this returns. */
+    void (*host_closed)(void *device, struct plat_stream *stream);
+    void *device;
+};
