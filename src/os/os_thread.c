@@ -1,8 +1,13 @@
 /* Threads: see os_thread.h. */
 #include "os/os_thread.h"
 
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "os/os_priv.h"
 
@@ -36,6 +41,34 @@ void os_thread_join(struct os_thread *thread)
         pthread_join(thread->handle, NULL);
         thread->running = false;
     }
+}
+
+void os_futex_wait(const uint32_t *word, uint32_t value)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL);
+}
+
+void os_futex_wake(const uint32_t *word, unsigned count)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, ST_MIN(count, (unsigned)INT_MAX));
+}
+
+int os_thread_signal(const struct os_thread *thread, int signal_number)
+{
+    return -pthread_kill(thread->handle, signal_number);
+}
+
+int os_thread_unblock(int signal_number)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void os_thread_name(const char *name)
+{
+    (void)prctl(PR_SET_NAME, name);
 }
 
 int os_ring_init(struct os_ring *ring, size_t buffer_size)

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -19,6 +20,19 @@ int os_thread_start(struct os_thread *thread, void *(*run)(void *argument), void
 
 /* Waits for the thread's end; nothing if it was never started. */
 void os_thread_join(struct os_thread *thread);
+
+/* Waits as long as *word is `value`, or until os_futex_wake; may return early. Any thread of this
+ * process. */
+void os_futex_wait(const uint32_t *word, uint32_t value);
+/* Wakes up to `count` of the threads that wait on the word. */
+void os_futex_wake(const uint32_t *word, unsigned count);
+
+/* Sends the calling process's signal to one of its threads, which runs. */
+int os_thread_signal(const struct os_thread *thread, int signal_number);
+/* Lets a signal through to the calling thread. */
+int os_thread_unblock(int signal_number);
+/* Names the calling thread, up to 15 bytes, for who looks at the process. */
+void os_thread_name(const char *name);
 
 /*
  * A ring of buffers between one thread that fills and one that uses them. Either side may end it:

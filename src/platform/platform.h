@@ -62,6 +62,7 @@ struct plat_ops {
     void (*code_free)(struct platform *platform, struct plat_code *code);
     void (*guarded_call)(struct platform *platform, void (*stub)(void *argument), void *argument,
                          struct plat_fault *ret_fault);
+    void (*wake)(struct platform *platform, unsigned vcpu);
 };
 
 struct platform {
@@ -133,6 +134,14 @@ static inline void plat_guarded_call(struct platform *platform, void (*stub)(voi
                                      void *argument, struct plat_fault *ret_fault)
 {
     platform->ops->guarded_call(platform, stub, argument, ret_fault);
+}
+
+/* The thread of this vCPU (its index), if it waits because vcpu_run told VCPU_EXIT_HALT, looks
+ * again whether there is work. Called after the work became visible to vcpu_has_work. Any thread,
+ * any lock held. */
+static inline void plat_wake(struct platform *platform, unsigned vcpu)
+{
+    platform->ops->wake(platform, vcpu);
 }
 
 /* One line to the machine's log. What a guest can cause is rate-limited there and never above

@@ -26,7 +26,9 @@ struct vmm_platform {
     struct os_loop *loop; /* [I] */
     struct vmm_timers timers;
     struct vmm_log log;
-    uint64_t offset_ns;  /* [a] host's clock less the machine's */
+    void (*wake)(void *argument, unsigned vcpu); /* [I] NULL: not set yet */
+    void *wake_argument;                         /* [I] */
+    uint64_t offset_ns;                          /* [a] host's clock less the machine's */
     uint64_t stopped_ns; /* [a] the machine's clock where it stands still; 0: it runs */
 };
 
@@ -152,6 +154,14 @@ static void guarded_call(struct platform *platform, void (*stub)(void *argument)
     };
 }
 
+static void wake(struct platform *platform, unsigned vcpu)
+{
+    struct vmm_platform *vmm = of(platform);
+    if (vmm->wake != NULL) {
+        vmm->wake(vmm->wake_argument, vcpu);
+    }
+}
+
 static const struct plat_ops ops = {
     .now_ns = now_ns,
     .wall_ns = wall_ns,
@@ -165,6 +175,7 @@ static const struct plat_ops ops = {
     .code_alloc = code_alloc,
     .code_free = code_free,
     .guarded_call = guarded_call,
+    .wake = wake,
 };
 
 static void lock_device(void *argument)
@@ -254,6 +265,13 @@ void vmm_platform_resume(struct vmm_platform *vmm)
         __atomic_store_n(&vmm->stopped_ns, 0, __ATOMIC_RELEASE);
         vmm_timers_hold(&vmm->timers, false);
     }
+}
+
+void vmm_platform_on_wake(struct vmm_platform *vmm, void (*told)(void *argument, unsigned vcpu),
+                          void *argument)
+{
+    vmm->wake = told;
+    vmm->wake_argument = argument;
 }
 
 int vmm_platform_log_tail(struct vmm_platform *vmm, struct st_buf *to)

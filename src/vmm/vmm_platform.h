@@ -42,5 +42,9 @@ void vmm_platform_stop(struct vmm_platform *vmm);
 void vmm_platform_pause(struct vmm_platform *vmm);
 void vmm_platform_resume(struct vmm_platform *vmm);
 
+/* Who is told of plat_wake: set once, before any vCPU runs. Until then wake-ups are dropped. */
+void vmm_platform_on_wake(struct vmm_platform *vmm, void (*wake)(void *argument, unsigned vcpu),
+                          void *argument);
+
 /* Appends the last lines of the log. Any thread. */
 int vmm_platform_log_tail(struct vmm_platform *vmm, struct st_buf *to);
