@@ -345,7 +345,8 @@ static int make_own_process(struct exec *exec, struct st_err *err)
         int r = ctr_sync_send(exec->child_sync, CTR_SYNC_PID, pid);
         os_exit(r < 0 ? 1 : 0);
     }
-    return ctr_sync_wait_go(exec->child_sync);
+    int r = ctr_sync_wait_go(exec->child_sync);
+    return r < 0 ? st_fail_os(err, r, "the runtime is gone") : 0;
 }
 
 static int make_terminal(struct exec *exec, struct st_err *err)

@@ -53,8 +53,9 @@ int ctr_sync_receive(int end, struct ctr_sync_message *ret_message)
     size_t fd_count = 0;
     int fd = -1;
     ssize_t n = os_recv_fds(end, bytes, sizeof(bytes) - 1, &fd, 1, &fd_count, 0);
-    if (n == -ST_ECONNRESET) {
-        n = 0;
+    if (n == -ST_ECONNRESET) { /* told before what the other side said last */
+        n = os_recv_fds(end, bytes, sizeof(bytes) - 1, &fd, 1, &fd_count, 0);
+        n = n == 0 ? -ST_ECONNRESET : n;
     }
     if (n < 0) {
         return (int)n;

@@ -38,7 +38,9 @@ int ctr_sync_send(int end, enum ctr_sync_type type, int number);
 int ctr_sync_send_text(int end, enum ctr_sync_type type, int number, const char *text);
 int ctr_sync_send_fd(int end, enum ctr_sync_type type, int fd);
 
-/* Waits for the next message. Returns 0 (also for CTR_SYNC_END) or -errno. */
+/* Waits for the next message. Returns 0 (also for CTR_SYNC_END), or -errno: -ST_ECONNRESET when the
+ * other side left without a word and without having read all that was sent to it, so that it cannot
+ * have executed its program. */
 int ctr_sync_receive(int end, struct ctr_sync_message *ret_message);
 
 /* What a command's exit status is when its program could not be executed, as shells have it: 127

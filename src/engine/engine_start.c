@@ -519,7 +519,8 @@ static void finish(struct starting *s)
     free(s->folder);
 }
 
-/* Takes everything back; the monitor ends because its socket closed. */
+/* Takes everything back. A monitor whose word did not reach us may have an instance by now, which
+ * ends with it; nobody else can know of it. */
 static void undo(struct starting *s, int exit_code, const struct st_err *err)
 {
     struct engine_instance *instance = s->launch.instance;
@@ -529,6 +530,7 @@ static void undo(struct starting *s, int exit_code, const struct st_err *err)
     os_close(&s->control);
     os_close(&s->alive);
     if (s->monitor > 0) {
+        (void)os_kill(s->monitor, SIGKILL);
         (void)os_waitid(P_PID, (unsigned)s->monitor, &info, WEXITED);
     }
     if (err != NULL && !instance->in_run) {

@@ -312,9 +312,13 @@ static int start(struct monitor *m, const char **ret_what)
     if (r < 0) {
         return r;
     }
-    (void)mon_client_add(m, m->starter, head.flags);
-    (void)mon_client_send(m->starter, MON_STARTED, 0, (int)m->pid, NULL, 0);
-    m->starter = -1;
+    /* A command that cannot be told must not wait for it: at the end of its connection it takes the
+     * start back, if it is there at all. */
+    if (mon_client_send(m->starter, MON_STARTED, 0, (int)m->pid, NULL, 0) < 0) {
+        os_close(&m->starter);
+    } else {
+        (void)mon_client_add(m, os_take_fd(m->starter), head.flags);
+    }
     return 0;
 }
 
