@@ -138,6 +138,7 @@ struct cli_value {
 struct cli {
     const struct cli_program *program;
     const struct cli_verb *verb;     /* NULL until known */
+    const struct cli_verb *named;    /* its row in the table: itself, or another name of it */
     const struct cli_verb *group[3]; /* the groups above it, outermost first, NULL-terminated */
     struct cli_value *values;
     size_t n_values;

@@ -27,17 +27,13 @@ static int generate(struct cli *cli, struct st_buf *to, struct st_err *err)
         return st_fail(err, ST_EINVAL, "--generate makes man, man-pages or bash-completion");
     }
     const struct cli_verb *const *verbs = cli->program->verbs;
-    size_t depth = 0;
     for (size_t i = 1; i < cli->n_args; i++) {
         const struct cli_verb *verb = cli_find_verb(verbs, cli->args[i]);
         if (verb == NULL) {
             return st_fail(err, ST_EINVAL, "unknown command \"%s\"", cli->args[i]);
         }
-        if (cli->verb != NULL && depth < ST_COUNT(cli->group) - 1) {
-            cli->group[depth++] = cli->verb;
-        }
-        cli->verb = verb;
-        verbs = verb->verbs;
+        cli_enter_verb(cli, verb);
+        verbs = cli->verb->verbs;
     }
     cli_man(cli, to);
     return 0;

@@ -66,10 +66,23 @@ const struct cli_verb *cli_find_verb(const struct cli_verb *const *verbs, const 
             found = st_streq(verb->aliases[i], name);
         }
         if (found) {
-            return verb->same_as != NULL ? verb->same_as : verb;
+            return verb;
         }
     }
     return NULL;
+}
+
+void cli_enter_verb(struct cli *cli, const struct cli_verb *row)
+{
+    size_t depth = 0;
+    while (depth < ST_COUNT(cli->group) - 1 && cli->group[depth] != NULL) {
+        depth++;
+    }
+    if (cli->verb != NULL && depth < ST_COUNT(cli->group) - 1) {
+        cli->group[depth] = cli->verb;
+    }
+    cli->named = row;
+    cli->verb = row->same_as != NULL ? row->same_as : row;
 }
 
 void cli_path(const struct cli *cli, char between, struct st_buf *to)
@@ -81,7 +94,7 @@ void cli_path(const struct cli *cli, char between, struct st_buf *to)
     }
     if (cli->verb != NULL) {
         st_buf_char(to, between);
-        st_buf_text(to, cli->verb->name);
+        st_buf_text(to, cli->named->name);
     }
 }
 
@@ -380,7 +393,6 @@ static int read_verb(struct reader *in)
 {
     struct cli *cli = in->cli;
     const struct cli_verb *const *verbs = cli->program->verbs;
-    size_t depth = 0;
     while (in->at < in->n) {
         const char *word = in->argv[in->at];
         if (cli->verb != NULL && word[0] == '-') {
@@ -395,14 +407,11 @@ static int read_verb(struct reader *in)
             return unknown_verb(in, verbs, word);
         }
         in->at++;
-        if (cli->verb != NULL && depth < ST_COUNT(cli->group) - 1) {
-            cli->group[depth++] = cli->verb;
-        }
-        cli->verb = verb;
-        if (verb->verbs == NULL) {
+        cli_enter_verb(cli, verb);
+        if (cli->verb->verbs == NULL) {
             return 0;
         }
-        verbs = verb->verbs;
+        verbs = cli->verb->verbs;
     }
     cli->asked = CLI_ASKED_HELP;
     return 0;

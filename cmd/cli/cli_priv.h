@@ -12,8 +12,11 @@ const struct cli_option *cli_find_long(const struct cli_program *program,
 const struct cli_option *cli_find_letter(const struct cli_program *program,
                                          const struct cli_verb *verb, char letter);
 
-/* The verb of that name or alias in a table, with same_as resolved. */
+/* The row of that name or alias in a table. */
 const struct cli_verb *cli_find_verb(const struct cli_verb *const *verbs, const char *name);
+
+/* Goes from cli->verb on to the verb of a row that is below it. */
+void cli_enter_verb(struct cli *cli, const struct cli_verb *row);
 
 /* The tables of options of a verb, or the program's where verb is NULL: CLI_TABLES entries, NULLs
  * last. */

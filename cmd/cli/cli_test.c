@@ -208,6 +208,10 @@ static void answers_help_where_an_option_may_stand(void **state)
     assert_int_equal(cli.asked, CLI_ASKED_HELP);
     assert_int_equal(PARSE(&cli, &err, "help", "image", "ls"), 0);
     assert_ptr_equal(cli.verb, &verb_ls);
+    st_buf_reset(&text);
+    assert_int_equal(PARSE(&cli, &err, "images", "--help"), 0);
+    cli_help(&cli, &text);
+    assert_non_null(strstr(st_buf_string(&text), "Usage: prog images [OPTION...]"));
     assert_int_equal(PARSE(&cli, &err, "run", "img", "--help"), 0);
     assert_int_equal(cli.asked, CLI_ASKED_RUN);
     assert_int_equal(PARSE(&cli, &err, "-v"), 0);
@@ -217,7 +221,7 @@ static void answers_help_where_an_option_may_stand(void **state)
 static void quotes_roff(void **state)
 {
     (void)state;
-    struct cli cli = {.program = &program, .verb = &verb_run};
+    struct cli cli = {.program = &program, .verb = &verb_run, .named = &verb_run};
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(1 << 16);
     cli_man(&cli, &text);
     assert_non_null(
