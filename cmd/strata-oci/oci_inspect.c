@@ -123,6 +123,9 @@ static int verb_spec(struct cli *cli, struct st_err *err)
         return st_fail(err, ST_EEXIST, "File %s exists. Remove it first", path);
     }
     r = fd < 0 ? fd : os_write_all(fd, text.data, text.length);
+    if (r < 0 && fd >= 0) {
+        (void)os_unlinkat(AT_FDCWD, path, 0);
+    }
     return r < 0 ? st_fail_os(err, r, "writing %s", path) : 0;
 }
 

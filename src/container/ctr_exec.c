@@ -333,7 +333,13 @@ static int join_namespaces(struct exec *exec, struct st_err *err)
     return r < 0 ? st_fail_os(err, r, "joining the namespaces of the container") : 0;
 }
 
-/* In the helper: returns in the new process only. */
+static int wait_go(const struct exec *exec, struct st_err *err)
+{
+    int r = ctr_sync_wait_go(exec->child_sync);
+    return r < 0 ? st_fail_os(err, r, "the runtime is gone") : 0;
+}
+
+/* In the helper: returns in the new process, or with a failure. */
 static int make_own_process(struct exec *exec, struct st_err *err)
 {
     const struct clone_args args = {.flags = CLONE_PARENT};
@@ -341,12 +347,15 @@ static int make_own_process(struct exec *exec, struct st_err *err)
     if (pid < 0) {
         return st_fail_os(err, pid, "making the process");
     }
-    if (pid > 0) {
-        int r = ctr_sync_send(exec->child_sync, CTR_SYNC_PID, pid);
-        os_exit(r < 0 ? 1 : 0);
+    if (pid == 0) {
+        return wait_go(exec, err);
     }
-    int r = ctr_sync_wait_go(exec->child_sync);
-    return r < 0 ? st_fail_os(err, r, "the runtime is gone") : 0;
+    int r = ctr_sync_send(exec->child_sync, CTR_SYNC_PID, pid);
+    if (r < 0) { /* Nobody else knows of it, and it would keep the conversation open. */
+        (void)os_kill(pid, SIGKILL);
+        return st_fail_os(err, r, "telling of the process");
+    }
+    os_exit(0);
 }
 
 static int make_terminal(struct exec *exec, struct st_err *err)
@@ -377,13 +386,13 @@ static int become_program(struct exec *exec, struct st_err *err)
     char path[4096];
     struct ctr_process *process = &exec->process;
     int r = os_signals_reset();
-    if (r == 0) {
-        r = ctr_sync_wait_go(exec->child_sync);
-    }
     if (r < 0) {
-        return st_fail_os(err, r, "the runtime is gone");
+        return st_fail_os(err, r, "resetting signals");
     }
-    r = join_namespaces(exec, err);
+    r = wait_go(exec, err);
+    if (r == 0) {
+        r = join_namespaces(exec, err);
+    }
     if (r == 0 && exec->needs_helper) {
         r = make_own_process(exec, err);
     }
@@ -406,6 +415,9 @@ static int become_program(struct exec *exec, struct st_err *err)
     }
     if (r == 0) {
         r = ctr_process_restrict(process, err);
+    }
+    if (r == 0 && process->listener_channel >= 0) { /* The program's start closes the listener. */
+        r = wait_go(exec, err);
     }
     return r == 0 ? ctr_process_execute(process, path, err) : r;
 }
@@ -527,6 +539,7 @@ static int converse(struct exec *exec, int *ret_exit, struct st_err *err)
         case CTR_SYNC_LISTENER:
             r = ctr_listener_send(exec->config->linux_->seccomp, &exec->opened.record, exec->pid,
                                   exec->pidfd, message.number, err);
+            r = r < 0 ? r : ctr_sync_send(exec->sync, CTR_SYNC_GO, 0);
             break;
         case CTR_SYNC_TERMINAL:
             exec->master = os_take_fd(message.fd);

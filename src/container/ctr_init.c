@@ -40,7 +40,7 @@ static int ask_for_maps(void *arg)
     return r < 0 ? r : ctr_sync_wait_go(init->sync);
 }
 
-/* In the helper: returns in the container's process only. */
+/* In the helper: returns in the container's process, or with a failure. */
 static int make_own_process(struct ctr_init *init, struct st_err *err)
 {
     unsigned created = init->namespaces.created;
@@ -59,11 +59,15 @@ static int make_own_process(struct ctr_init *init, struct st_err *err)
     if (pid < 0) {
         return st_fail_os(err, pid, "making the container's process");
     }
-    if (pid > 0) {
-        r = ctr_sync_send(init->sync, CTR_SYNC_PID, pid);
-        os_exit(r < 0 ? 1 : 0);
+    if (pid == 0) {
+        return wait_go(init, err);
     }
-    return wait_go(init, err);
+    r = ctr_sync_send(init->sync, CTR_SYNC_PID, pid);
+    if (r < 0) { /* Nobody else knows of it, and it would keep the conversation open. */
+        (void)os_kill(pid, SIGKILL);
+        return st_fail_os(err, r, "telling of the container's process");
+    }
+    os_exit(0);
 }
 
 /* Root of the container's own user namespace owns what is made from here on. */
@@ -179,15 +183,25 @@ static int enter_root(struct ctr_init *init, struct st_err *err)
     return r;
 }
 
-/* Waits for `start`; its connection takes the place of sync. */
+/* Waits for `start`; its connection takes the place of sync. `create` reports a container and does
+ * not wait for us: each call is tried once more than the kernel should need. */
 static int wait_for_start(struct ctr_init *init, struct st_err *err)
 {
-    int r = wait_go(init, err);
-    if (r < 0 || init->listener < 0) {
-        return r;
+    int r = ctr_sync_wait_go(init->sync);
+    if (r < 0 && r != -ST_ECONNRESET) {
+        r = ctr_sync_wait_go(init->sync);
+    }
+    if (r < 0) {
+        return st_fail_os(err, r, "the runtime is gone");
+    }
+    if (init->listener < 0) {
+        return 0;
     }
     os_close(&init->sync);
     init->sync = os_accept(init->listener, SOCK_CLOEXEC);
+    if (init->sync < 0) {
+        init->sync = os_accept(init->listener, SOCK_CLOEXEC);
+    }
     if (init->sync < 0) {
         return st_fail_os(err, init->sync, "waiting to be started");
     }

@@ -37,11 +37,12 @@ static int make_folder(const char *root, const char *path, const char *id, struc
     return r < 0 ? st_fail_os(err, r, "making %s", path) : 0;
 }
 
-/* Did somebody remove the folder before we had its lock? */
-static bool is_removed(int folder)
+/* -ST_ENOENT if somebody removed the folder before we had its lock. */
+static int check_there(int folder)
 {
     struct stat st;
-    return os_fstat(folder, &st) < 0 || st.st_nlink == 0;
+    int r = os_fstat(folder, &st);
+    return r < 0 ? r : st.st_nlink == 0 ? -ST_ENOENT : 0;
 }
 
 /* A link is there with its whole target or not at all; only a text that is too long for one goes
@@ -100,11 +101,12 @@ int ctr_store_open(const char *root, const char *id, bool locked, int *ret_folde
     }
     if (locked) {
         r = os_flock(folder, LOCK_EX);
+        r = r < 0 ? r : check_there(folder);
+        if (r == -ST_ENOENT) {
+            return st_fail(err, ST_ENOENT, "container \"%s\" does not exist", id);
+        }
         if (r < 0) {
             return st_fail_os(err, r, "locking container %s", id);
-        }
-        if (is_removed(folder)) {
-            return st_fail(err, ST_ENOENT, "container \"%s\" does not exist", id);
         }
     }
     *ret_folder = os_take_fd(folder);
