@@ -2,20 +2,22 @@
 """Makes each call of src/os fail, one after another, in every command: no crash, no hang, an error in one line, and
 nothing left that the next command does not clean. Or kills a process of every command at random instants.
 
-Usage: torture.py BUILD [--program strata-oci|strata] [--case NAME]... [--every N] [--budget SECONDS] [--list]
+Usage: torture.py BUILD [--program strata-oci|strata] [--case NAME]... [--every N] [--turn N] [--budget SECONDS] [--list]
        torture.py BUILD --kill COUNT [--seed N] [--program ...] [--case NAME]...
 
 With --kill (any build) each try runs one command and kills with SIGKILL, at a random instant of it, the command or one
 of the strata, strata-oci and strata-monitor processes that it started; a user's next command must clean what is left.
 Without, BUILD is configured with -Dfault_injection=true (./bootstrap build torture). A command is run once to count its calls,
 which all processes of its family number together, then once for each number with that call failing (src/os/fault.h).
-Every N-th number is tried with --every; with a budget, numbers are drawn evenly so that the time suffices. Needs root:
-it runs in a network and a mount namespace of its own.
+Every N-th number is tried with --every; with a budget, numbers are drawn evenly so that the time suffices; another
+--turn gives each call another errno. Every command that --help tells of must have a case. Needs root: it runs in a
+network, a mount and a process namespace of its own.
 Prints one line per finding and one per case; exit status 1 if anything was found, 77 if it cannot run.
 """
 import argparse
 import errno
 import os
+import pty
 import random
 import shutil
 import signal
@@ -31,6 +33,7 @@ import torture_cases  # noqa: E402
 PLAN = struct.Struct("=IIII48s")
 ERRNOS = (errno.EIO, errno.ENOMEM, errno.EACCES, errno.ENOSPC, errno.EMFILE)
 TIME_LIMIT = 30
+ID_LENGTH = 64  # of an instance, which its cgroup is called by
 
 
 def skip(why):
@@ -80,11 +83,21 @@ def family():
     return found
 
 
+def is_dead_instance(folder):
+    """A cgroup that an instance of anybody's left: others that run meanwhile have processes."""
+    try:
+        return len(os.path.basename(folder)) == ID_LENGTH and not open(os.path.join(folder, "cgroup.procs")).read()
+    except OSError:
+        return False
+
+
 def what_is_there(tag):
-    """Mounts, cgroups, links and rules that a container of ours could have left."""
+    """Mounts and cgroups that a container of ours could have left."""
     things = {line.split()[4] for line in open("/proc/self/mountinfo") if tag in line}
     for folder, subs, _ in os.walk("/sys/fs/cgroup"):
-        things.update(os.path.join(folder, sub) for sub in subs if tag in sub)
+        for sub in (os.path.join(folder, sub) for sub in subs):
+            if tag in sub or (os.path.basename(folder) == "strata" and is_dead_instance(sub)):
+                things.add(sub)
     return things
 
 
@@ -99,8 +112,8 @@ def net_is_there():
 
 
 class Torturer:
-    def __init__(self, build, work):
-        self.build, self.work, self.plan = build, work, Plan(work)
+    def __init__(self, work, turn):
+        self.work, self.turn, self.plan = work, turn, Plan(work)
         self.bad = []
 
     def find(self, case, number, text):
@@ -110,17 +123,21 @@ class Torturer:
     def run(self, case, fail_at, error):
         self.plan.write(fail_at, error)
         env = {**case.env, "STRATA_FAULT_PLAN": self.plan.path}
-        out_path = os.path.join(self.work, "output")
-        with open(out_path, "wb") as out:
-            process = subprocess.Popen(case.command, cwd=case.folder, env=env, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, stderr=out, start_new_session=True)
+        paths = [os.path.join(self.work, name) for name in ("output", "messages")]
+        with open(paths[0], "wb") as out, open(paths[1], "wb") as messages:
+            ends = pty.openpty() if case.tty else ()
+            process = subprocess.Popen(case.command, cwd=case.folder, env=env, stdin=ends[1] if ends else subprocess.DEVNULL,
+                                       stdout=ends[1] if ends else out, stderr=messages, start_new_session=True)
             try:
                 status = process.wait(TIME_LIMIT)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 status = None
-        return status, open(out_path, errors="replace").read()
+            for end in ends:
+                os.close(end)
+        case.output = open(paths[0], errors="replace").read()
+        return status, open(paths[1], errors="replace").read()
 
     def judge(self, case, number, status, text):
         calls, failed, name = self.plan.read()
@@ -134,6 +151,10 @@ class Torturer:
             self.find(case, number, what + f"status {status} without a word")
         elif status > 0 and len(lines) > case.max_lines:
             self.find(case, number, what + f"{len(lines)} lines: {text.strip()[:300]}")
+        else:
+            wrong = case.wrong(status)
+            if wrong:
+                self.find(case, number, f"{what}{wrong}; it said: {text.strip()[:300]}")
 
     def settle(self, case, number, what):
         """Cleans up as a user would, and looks at what is still there."""
@@ -162,8 +183,9 @@ class Torturer:
         began = time.monotonic()
         status, text = self.run(case, 0, 0)
         took = time.monotonic() - began
-        if status != case.status:
-            self.find(case, 0, f"status {status} without any failure: {text.strip()[-300:]}")
+        wrong = case.wrong(status) if status == case.status else text.strip()[-300:]
+        if wrong or status != case.status:
+            self.find(case, 0, f"status {status} without any failure: {wrong}")
         case.clean()
         time.sleep(0.2)
         case.before = self.everything(case)
@@ -208,7 +230,7 @@ class Torturer:
             if seconds and time.monotonic() - began > seconds:
                 break
             case.prepare()
-            status, text = self.run(case, number, ERRNOS[number % len(ERRNOS)])
+            status, text = self.run(case, number, ERRNOS[(number + self.turn) % len(ERRNOS)])
             self.judge(case, number, status, text)
             self.settle(case, number, f"{self.plan.read()[2]} failing")
             tried += 1
@@ -235,6 +257,7 @@ def main():
     parser.add_argument("--program")
     parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--turn", type=int, default=0)
     parser.add_argument("--budget", type=int, default=0)
     parser.add_argument("--kill", type=int, default=0)
     parser.add_argument("--seed", type=int, default=None)
@@ -246,15 +269,21 @@ def main():
         skip("busybox is not installed")
     own_namespaces()
     work = tempfile.mkdtemp(prefix="strata-torture-", dir="/var/tmp")
+    os.chmod(work, 0o755)  # root of a container's user namespace finds its way through it
     try:
-        cases = torture_cases.all_cases(os.path.abspath(args.build), work)
-        cases = [c for c in cases if (not args.case or c.name in args.case) and args.program in (None, c.program)]
+        build = os.path.abspath(args.build)
+        cases = [c for c in torture_cases.all_cases(build, work) if args.program in (None, c.program)]
+        missing = [f"{verb}: there is no case of it" for verb in torture_cases.missing(build, cases)]
+        cases = [c for c in cases if not args.case or c.name in args.case]
         if args.list:
             print("\n".join(c.name for c in cases))
             return
         if not cases:
             skip("no such case, or its program is not built")
-        torturer = Torturer(args.build, work)
+        torturer = Torturer(work, args.turn)
+        torturer.bad += missing
+        for line in missing:
+            print(line, flush=True)
         if args.kill:
             kill_loop(torturer, cases, args.kill, args.seed)
         else:
