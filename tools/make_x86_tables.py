@@ -372,8 +372,8 @@ def write_tables(path, source, rows, ops, features):
         feature = "X86_FEATURE_" + (row.feature.upper() or "NONE")
         facts.append(f"{{X86_OP_{row.name.upper()}, {feature}, {flag_set(row.attributes)}, "
                      f"{flag_set(row.read)}, {flag_set(row.written)}, {flag_set(row.undefined)}}}")
-    if len(specs) > 255 or len(rows) >= 0x4000 or len(tree.nodes) >= 0x4000:
-        sys.exit("a table is too long for its index")
+    if len(specs) > 0xffff or len(rows) >= 0x4000 or len(tree.nodes) >= 0x4000:
+        sys.exit(f"a table is too long for its index: {len(specs)} operands, {len(rows)} rows, {len(tree.nodes)} nodes")
     names, at = [], [0]
     for op in ops:
         at.append(at[-1] + (len(names[-1]) + 1 if names else 1))

@@ -137,8 +137,6 @@ static unsigned read_vex(struct decoding *d, uint8_t byte)
     insn->prefix = last & 3;
     if (insn->mode == X86_MODE_64) {
         insn->rex |= rxb;
-    } else {
-        insn->vvvv &= 7;
     }
     return before || map < 1 || map > 3 ? 0 : 3 + map;
 }
@@ -472,7 +470,7 @@ static bool read_operand(struct decoding *d, const struct x86_spec *spec,
         set_register(d, spec, (insn->modrm >> 3 & 7u) | (insn->rex & 4u) << 1, operand);
         return true;
     case X86_HOW_VVVV:
-        set_register(d, spec, insn->vvvv, operand);
+        set_register(d, spec, insn->vvvv & (insn->mode == X86_MODE_64 ? 15u : 7u), operand);
         return true;
     case X86_HOW_OPCODE:
         set_register(d, spec, (insn->opcode & 7u) | (insn->rex & 1u) << 3, operand);

@@ -110,7 +110,7 @@ struct x86_insn {
     uint8_t rex; /* W R X B of REX or VEX in bits 3 to 0; 0 without */
     bool vex;
     bool vex_l;
-    uint8_t vvvv; /* register of VEX.vvvv, 0-15 */
+    uint8_t vvvv; /* VEX.vvvv inverted: the register, whose bit 3 counts in 64-bit mode alone */
     bool has_modrm;
     uint8_t modrm;     /* byte as written */
     uint8_t modrm_at;  /* its offset in the instruction, 0: none */

@@ -125,7 +125,7 @@ enum {
 };
 
 struct x86_encoding {
-    uint8_t specs[X86_OPERANDS_MAX];
+    uint16_t specs[X86_OPERANDS_MAX];
     uint8_t count;
     uint8_t opcode;
     uint8_t modrm; /* the bits of ModRM that the row gives */

@@ -1,0 +1,243 @@
+/*
+ * Usage: x86_zydis sweep FILE...        linear sweep of the executable sections of ELF files
+ *        x86_zydis random SEED COUNT    random and mutated bytes in the three modes
+ *        x86_zydis all STEP             every prefix, map, opcode and ModRM; each STEP-th
+ * Prints what differs without a known reason, and how often each known reason was met.
+ */
+#include <elf.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "x86_zydis.h"
+
+enum { SHOWN = 40, KINDS = 128 };
+
+/* What was met so far, by text. */
+static struct {
+    const char *text;
+    uint64_t count;
+} met[KINDS];
+static uint64_t compared, good, unknown;
+static struct {
+    unsigned mnemonic, row;
+    const char *what;
+} shown[SHOWN * 50];
+static unsigned shown_count;
+
+static void count(const char *text)
+{
+    unsigned i = 0;
+    for (; i < KINDS - 1 && met[i].text != NULL && strcmp(met[i].text, text) != 0; i++) {
+    }
+    met[i].text = text;
+    met[i].count++;
+}
+
+static bool is_new(const struct zy_case *c, const char *what)
+{
+    unsigned mnemonic = ZYAN_SUCCESS(c->z_status) ? c->z.mnemonic : 0;
+    for (unsigned i = 0; i < shown_count; i++) {
+        if (shown[i].mnemonic == mnemonic && shown[i].row == c->insn.row && shown[i].what == what) {
+            return false;
+        }
+    }
+    if (shown_count < ST_COUNT(shown)) {
+        shown[shown_count].mnemonic = mnemonic;
+        shown[shown_count].row = c->insn.row;
+        shown[shown_count++].what = what;
+    }
+    return true;
+}
+
+/* Returns the length by which a sweep goes on. */
+static unsigned check(struct zy_case *c)
+{
+    compared++;
+    const char *what = zy_compare(c);
+    good += c->result > 0;
+    if (what != NULL) {
+        const char *reason = zy_known(c, what);
+        if (reason != NULL) {
+            count(reason);
+        } else {
+            unknown++;
+            if (is_new(c, what)) {
+                zy_print(c, what);
+            }
+        }
+    }
+    return c->result > 0 ? (unsigned)c->result : ZYAN_SUCCESS(c->z_status) ? c->z.length : 1;
+}
+
+static void sweep(enum x86_mode mode, const uint8_t *bytes, size_t size)
+{
+    struct zy_case c = {.mode = mode};
+    for (size_t at = 0; at < size;) {
+        c.bytes = bytes + at;
+        c.size = size - at;
+        at += check(&c);
+    }
+}
+
+static void sweep_elf(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return;
+    }
+    fseek(file, 0, SEEK_END);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *bytes = malloc(size + 1);
+    const Elf64_Ehdr *header = (const void *)bytes;
+    if (bytes != NULL && fread(bytes, 1, size, file) == size && size > sizeof(*header) &&
+        memcmp(bytes, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64 &&
+        header->e_machine == EM_X86_64 && header->e_shoff < size &&
+        header->e_shnum <= (size - header->e_shoff) / sizeof(Elf64_Shdr)) {
+        const Elf64_Shdr *sections = (const void *)(bytes + header->e_shoff);
+        for (unsigned i = 0; i < header->e_shnum; i++) {
+            if (sections[i].sh_type == SHT_PROGBITS && (sections[i].sh_flags & SHF_EXECINSTR) &&
+                sections[i].sh_offset < size &&
+                sections[i].sh_size <= size - sections[i].sh_offset) {
+                sweep(X86_MODE_64, bytes + sections[i].sh_offset, sections[i].sh_size);
+            }
+        }
+    }
+    free(bytes);
+    fclose(file);
+}
+
+static uint64_t state;
+
+static uint64_t draw(void)
+{
+    state += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t z = state;
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* Random bytes, with prefixes, escapes and VEX more frequent than by chance. */
+static void make_random(uint8_t bytes[32])
+{
+    static const uint8_t prefixes[] = {0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x2e, 0x36, 0x3e,
+                                       0x26, 0x64, 0x65, 0x48, 0x41, 0x4f, 0x40, 0x66};
+    for (unsigned i = 0; i < 32; i += 8) {
+        uint64_t value = draw();
+        memcpy(bytes + i, &value, 8);
+    }
+    unsigned at = 0;
+    uint64_t choice = draw();
+    for (unsigned n = choice & 3; n > 0; n--) {
+        bytes[at++] = prefixes[draw() & 15];
+    }
+    switch (choice >> 2 & 7) {
+    case 0:
+    case 1:
+        bytes[at++] = 0x0f;
+        break;
+    case 2:
+        bytes[at++] = 0x0f;
+        bytes[at++] = choice & 32 ? 0x38 : 0x3a;
+        break;
+    case 3:
+        bytes[at++] = 0xc5;
+        break;
+    case 4:
+        bytes[at++] = 0xc4;
+        bytes[at] = (uint8_t)((bytes[at] & 0xe0) | (1 + draw() % 3));
+        if (choice & 64) {
+            bytes[at + 1] |= 0x78;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void try_random(uint64_t n)
+{
+    uint8_t bytes[32];
+    struct zy_case c = {.bytes = bytes};
+    for (; n > 0; n--) {
+        make_random(bytes);
+        c.mode = (enum x86_mode)(n % 3);
+        c.size = draw() % 16 == 0 ? draw() % 16 : 15;
+        if (c.size == 0) {
+            c.size = 1;
+        }
+        check(&c);
+    }
+}
+
+/* Every mandatory prefix, REX.W or VEX.W and L, map, opcode and ModRM, each step-th. */
+static void try_all(uint64_t step)
+{
+    static const uint8_t pps[] = {0, 0x66, 0xf3, 0xf2};
+    uint8_t bytes[32] = {0};
+    struct zy_case c = {.bytes = bytes, .size = 15};
+    for (uint64_t n = 0; n < UINT64_C(3) << 26; n += step) {
+        uint64_t m = n;
+        unsigned at = 0, modrm = m & 255, opcode = m >> 8 & 255, pp = m >> 16 & 3,
+                 map = m >> 18 & 3;
+        unsigned w = m >> 20 & 1, l = m >> 21 & 1, vex = m >> 22 & 1, v = m >> 23 & 1,
+                 b = m >> 24 & 1;
+        unsigned asize = m >> 25 & 1;
+        c.mode = (enum x86_mode)(m >> 26);
+        uint64_t tail = draw();
+        if (asize) {
+            bytes[at++] = 0x67;
+        }
+        if (vex) {
+            bytes[at++] = 0xc4;
+            bytes[at++] = (uint8_t)(0xe0 ^ b << 5 ^ map);
+            bytes[at++] = (uint8_t)(w << 7 | (v ? 11 : 15) << 3 | l << 2 | (pp == 2 ? 2 : pp));
+        } else {
+            if (pp != 0) {
+                bytes[at++] = pps[pp];
+            }
+            if (c.mode == X86_MODE_64 && (w | b | l)) {
+                bytes[at++] = (uint8_t)(0x40 | w << 3 | b | l << 2);
+            }
+            if (map > 0) {
+                bytes[at++] = 0x0f;
+            }
+            if (map > 1) {
+                bytes[at++] = map == 2 ? 0x38 : 0x3a;
+            }
+        }
+        bytes[at++] = (uint8_t)opcode;
+        bytes[at++] = (uint8_t)modrm;
+        memcpy(bytes + at, &tail, 8);
+        check(&c);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    zy_init();
+    if (argc > 2 && strcmp(argv[1], "sweep") == 0) {
+        for (int i = 2; i < argc; i++) {
+            sweep_elf(argv[i]);
+        }
+    } else if (argc == 4 && strcmp(argv[1], "random") == 0) {
+        state = strtoull(argv[2], NULL, 0);
+        try_random(strtoull(argv[3], NULL, 0));
+    } else if (argc == 3 && strcmp(argv[1], "all") == 0) {
+        try_all(strtoull(argv[2], NULL, 0));
+    } else {
+        fprintf(stderr, "usage: x86_zydis sweep FILE... | random SEED COUNT | all STEP\n");
+        return 2;
+    }
+    for (unsigned i = 0; i < KINDS && met[i].text != NULL; i++) {
+        printf("%10" PRIu64 "  %s\n", met[i].count, met[i].text);
+    }
+    printf("%" PRIu64 " compared, %" PRIu64 " are instructions, %" PRIu64
+           " differ for no known reason\n",
+           compared, good, unknown);
+    return unknown != 0 || compared == 0;
+}
