@@ -84,6 +84,9 @@ uint64_t cpu_rflags(const struct cpu *cpu);
  * CPU_JUMPED. */
 void cpu_set_rflags(struct cpu *cpu, uint64_t value, uint64_t mask);
 
+/* Whether the guest's CPUID shows a feature (enum x86_feature; 0: always). */
+bool cpu_has_feature(const struct cpu *cpu, uint16_t feature);
+
 /* ---- running (cpu_code_*.c) ---- */
 
 /* Runs from cpu->rip until retired reaches run_limit (CPU_AGAIN), an exception was recorded
