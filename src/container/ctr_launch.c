@@ -296,7 +296,10 @@ static int make_process(struct ctr_launch *launch, pid_t *ret_pid, struct st_err
     os_close(&init->sync);
     if (pid < 0) {
         launch->pidfd = -1;
-        return st_fail_os(err, pid, "making the container's process");
+        bool no_users = pid == -ST_EPERM && (args.flags & CLONE_NEWUSER) != 0;
+        return st_fail_os(err, pid, "making the container's process%s",
+                          no_users ? " in a user namespace (a chroot and some machines forbid them)"
+                                   : "");
     }
     launch->is_child = init->death_signal == 0;
     *ret_pid = pid;

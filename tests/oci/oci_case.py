@@ -13,6 +13,8 @@ import time
 import unittest
 import uuid
 
+import oci_user_namespace
+
 BUILD = os.environ.get("STRATA_BUILD", "out/dev")
 PROGRAM = os.environ.get("STRATA_OCI", os.path.join(BUILD, "strata-oci"))
 SHORT = os.environ.get("STRATA_SHORT") == "1"
@@ -85,6 +87,11 @@ class Case(unittest.TestCase):
         fill_root(self.root)
         self.ids = []
         self.addCleanup(self.remove_containers)
+
+    def need_user_namespaces(self, user=0):
+        why = oci_user_namespace.why_none(user)
+        if why:
+            self.skipTest(why)
 
     def remove_containers(self):
         for name in self.ids:

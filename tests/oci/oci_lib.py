@@ -13,6 +13,7 @@ import time
 import traceback
 
 import oci_known
+import oci_user_namespace
 
 CAPS = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 MASKED = ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/scsi", "/sys/firmware"]
@@ -263,6 +264,8 @@ class Container:
         return self
 
     def map_users(self, first=100000, size=65536):
+        """A user namespace of its own. Skips where there can be none."""
+        self.t.need_user_namespaces()
         self.namespace("user")
         for kind in ("uidMappings", "gidMappings"):
             self.linux[kind] = [{"containerID": 0, "hostID": first, "size": size}]
@@ -430,6 +433,11 @@ class Context:
 
     def skip(self, why):
         raise Skip(why)
+
+    def need_user_namespaces(self, user=0):
+        why = oci_user_namespace.why_none(user)
+        if why:
+            raise Skip(why)
 
     def equal(self, got, wanted, what="value"):
         if got != wanted:
