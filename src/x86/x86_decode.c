@@ -479,6 +479,7 @@ static bool read_operand(struct decoding *d, const struct x86_spec *spec,
         read_immediate(d, operand, 1, false);
         set_register(d, spec, (unsigned)insn->imm >> 4 & (insn->mode == X86_MODE_64 ? 15u : 7u),
                      operand);
+        insn->imm &= 15; /* the register is an operand; these bits mean nothing */
         return true;
     case X86_HOW_SREG:
     case X86_HOW_CREG:

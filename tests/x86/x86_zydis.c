@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "x86/x86_decode.h"
+#include "x86/x86_encode.h"
 #include "x86/x86_format.h"
 
 static ZydisDecoder decoders[3];
@@ -290,6 +291,44 @@ static const char *compare_decoded(struct zy_case *c)
                                                                              : "implicit registers";
 }
 
+/* ---- encode(decode(x)) decodes as x ---- */
+
+static bool has_memory(const struct x86_insn *insn)
+{
+    for (unsigned i = 0; i < insn->operands_count; i++) {
+        if (insn->operands[i].kind == X86_MEM || insn->operands[i].kind == X86_MOFFS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool same_meaning(const struct x86_insn *a, const struct x86_insn *b)
+{
+    const struct x86_mem *m = &a->mem, *n = &b->mem;
+    if (a->row != b->row || a->opsize != b->opsize || a->addrsize != b->addrsize ||
+        a->lock != b->lock || a->rep != b->rep || a->imm != b->imm || a->imm2 != b->imm2 ||
+        a->operands_count != b->operands_count ||
+        memcmp(a->operands, b->operands, sizeof(a->operands)) != 0) {
+        return false;
+    }
+    return !has_memory(a) ||
+           (m->base == n->base && m->index == n->index && (m->index < 0 || m->scale == n->scale) &&
+            m->seg == n->seg && m->rip == n->rip && m->disp == n->disp);
+}
+
+static const char *round_trip(const struct x86_insn *insn)
+{
+    uint8_t bytes[X86_INSN_MAX];
+    struct x86_insn again;
+    int length = x86_encode(insn, bytes);
+    if (length <= 0 || length > insn->length) {
+        return "not encoded";
+    }
+    int back = x86_decode((enum x86_mode)insn->mode, bytes, (size_t)length, &again);
+    return back == length && same_meaning(insn, &again) ? NULL : "encoded as another";
+}
+
 const char *zy_compare(struct zy_case *c)
 {
     c->result = x86_decode(c->mode, c->bytes, c->size, &c->insn);
@@ -299,7 +338,11 @@ const char *zy_compare(struct zy_case *c)
     if (ours != theirs) {
         return ours ? "only ours decodes" : "only Zydis decodes";
     }
-    return ours ? compare_decoded(c) : NULL;
+    if (!ours) {
+        return NULL;
+    }
+    const char *bad = round_trip(&c->insn);
+    return bad != NULL ? bad : compare_decoded(c);
 }
 
 void zy_print(const struct zy_case *c, const char *what)
