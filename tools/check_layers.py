@@ -105,7 +105,7 @@ def check_include(where, number, name, me, row, test, root, rows, report):
     """One #include "name" of a file that belongs to module (or program folder) me."""
     if os.path.exists(os.path.join(root, "src", name)) and ".." not in name.split("/"):
         target = owner(name, rows)
-    elif where.startswith("cmd/") and os.path.exists(os.path.join(root, "cmd", name)):
+    elif any(where.startswith(top) and os.path.exists(os.path.join(root, top, name)) for top in ("cmd/", "guest/")):
         return
     elif test or name.endswith((".inc", ".gen.h")):
         return
