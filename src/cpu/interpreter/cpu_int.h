@@ -109,10 +109,5 @@ void cpu_code_flush(struct cpu *cpu);
 /* ---- system (cpu_sys_*.c): the general handler of a row, NULL: none there ---- */
 cpu_general *cpu_system_handler(uint16_t op);
 
-/* ---- x87, MMX, SSE, AVX (cpu_simd_*.c, cpu_fpu_*.c) ---- */
+/* ---- x87, MMX, SSE, AVX (cpu_simd.h, cpu_fpu.h) ---- */
 cpu_general *cpu_vector_handler(uint16_t op);
-
-/* Enter and leave guest code: loads the guest's MXCSR and x87 state into the host's FPU and saves
- * what was there; and back. */
-void cpu_fpu_enter(struct cpu *cpu);
-void cpu_fpu_leave(struct cpu *cpu);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "cpu/cpu.h"
+#include "cpu/interpreter/cpu_fpu.h"
 #include "vcpu/vcpu_state.h"
 #include "x86/x86_insn.h"
 
@@ -83,16 +84,6 @@ enum cpu_attributes {
 struct cpu_table {
     uint64_t base;
     uint16_t limit;
-};
-
-/* ---- x87, MMX, SSE, AVX ---- */
-struct cpu_fpu {
-    uint8_t ymm[16][32] __attribute__((aligned(32)));
-    uint8_t x87[512] __attribute__((aligned(64)));  /* FXSAVE image of x87 and MXCSR, guest's */
-    uint8_t host[512] __attribute__((aligned(64))); /* what cpu_fpu_enter found */
-    uint64_t fip, fdp;                              /* x87's last instruction and operand */
-    uint16_t fcs, fds, fop;
-    uint32_t mxcsr;
 };
 
 /* ---- modes ---- */
