@@ -22,7 +22,7 @@ int cpu_model_find(const char *name, enum cpu_model *ret_model);
 struct cpu_config {
     enum cpu_model model;
     bool monitor;     /* show MONITOR/MWAIT in CPUID */
-    uint32_t tsc_khz; /* the guest's TSC frequency; 0: the host's */
+    uint32_t tsc_khz; /* the guest's TSC frequency; 0: 1 GHz */
     unsigned count;   /* vCPUs of the machine, for CPUID's topology */
 };
 
@@ -30,6 +30,10 @@ struct cpu_config {
  * software CPUs in reset state: CPU 0 runs from the reset vector, the others wait for SIPI.
  * -ST_EUNSUPPORTED: the host lacks a feature of the model, *err names it. -ST_ENOMEM. */
 int cpu_set_create(struct vcpu_set *set, const struct cpu_config *config, struct st_err *err);
+
+/* vcpu_run ends with VCPU_EXIT_BUDGET once the vCPU has retired this many instructions in all;
+ * UINT64_MAX: never. The vCPU's thread, or vCPU stopped. */
+void cpu_set_budget(struct vcpu *vcpu, uint64_t retired);
 
 /* Frees them. No thread runs any. NULLs set->vcpus. */
 void cpu_set_free(struct vcpu_set *set);

@@ -58,15 +58,23 @@ unsigned cpu_fetch_bytes(struct cpu *cpu, uint64_t linear, uint8_t *ret_bytes, u
 
 /* ---- read, modify, write ---- */
 
+/* Where a guest's byte lies, found for one access. */
+struct cpu_place {
+    uint64_t physical; /* guest-physical address of the byte */
+    uint8_t *host;     /* where it lies here; NULL: a device or nothing */
+    uint8_t *bits;     /* the page's enum mem_page_bits; NULL without host */
+    bool rom;
+};
+
 /* The operand of one instruction that reads and writes it: `at` is the memory itself, or `bounce`
  * where there is none to point to (devices, page crossings, code, watched pages). Operate on `at`
  * (by a host atomic for a locked access), then end. */
 struct cpu_rmw {
     uint8_t bounce[16] __attribute__((aligned(16)));
     void *at;
-    uint64_t linear;
+    struct cpu_place places[2]; /* of its bytes in the first page and in the second */
     uint8_t size;
-    bool direct;
+    uint8_t split;  /* bytes in the first page */
     bool exclusive; /* all other vCPUs are stopped until cpu_rmw_end */
 };
 

@@ -13,6 +13,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/interpreter/cpu_fpu.h"
+#include "vcpu/vcpu_lapic.h"
 #include "vcpu/vcpu_state.h"
 #include "x86/x86_insn.h"
 
@@ -41,6 +42,7 @@ enum cpu_privilege {
     CPU_PRIV_SYSTEM = 0,   /* supervisor; with SMAP not at user pages */
     CPU_PRIV_USER = 1,     /* CPL 3 */
     CPU_PRIV_SMAP_OFF = 2, /* supervisor with EFLAGS.AC while SMAP is on */
+    CPU_PRIV_NONE = 3,     /* no entry has it: every access is looked at (alignment checks) */
 };
 
 struct cpu_tlb_entry {
@@ -130,7 +132,6 @@ struct cpu_fault {
 
 struct cpu_code;
 struct cpu_shared;
-struct vcpu_lapic;
 
 struct cpu {
     struct vcpu vcpu; /* first */
@@ -148,6 +149,7 @@ struct cpu {
     uint32_t attention; /* [a] enum cpu_attention */
     uint64_t rflags;    /* all others; bit 1 set */
     uint64_t retired;   /* instructions; exact whenever cpu_code_run has returned */
+    uint64_t budget;    /* retired instructions at which cpu_run ends */
     uint64_t run_limit; /* [a] cpu_code_run returns where retired reaches it; 0: soon */
 
     /* What follows from the control registers and CS; kept by cpu_mode_update. */
@@ -181,6 +183,8 @@ struct cpu {
     uint64_t kvm_system_time, kvm_wall_clock, kvm_async_pf, kvm_steal_time, kvm_eoi;
     uint64_t kvm_poll_control;
     uint64_t tsc_offset, tsc_adjust;
+    uint64_t tsc_mul; /* ticks in 2^32 ns */
+    uint32_t tsc_khz;
     uint32_t kvm_clock_version;
 
     /* -- events -- */
@@ -191,14 +195,15 @@ struct cpu {
     bool interrupt_waiting; /* one is there that IF or the TPR forbids */
     bool nmi_pending;
     uint8_t sipi_vector;  /* [a] */
-    bool pic_level;       /* [a] LINT0's wire */
+    bool kvm_unhalted;    /* [a] KVM's kick: HLT ends whatever IF */
+    bool kvm_eoi_offered; /* the flag of KVM's paravirtual EOI is set */
+    bool debug_int3;      /* the debugger's INT3 was hit */
+    bool debug_resumed;   /* the first instruction of a run: its breakpoint has been told */
+    bool no_step;         /* the instruction took TF away as it began something else */
+    bool injected;        /* an interrupt to be delivered first, from a state that was loaded */
+    uint8_t injected_vector;
     uint32_t in_guest;    /* [a] 1: may touch guest memory, see cpu_exclusive_begin */
     uint64_t trapped_dr6; /* data breakpoints that matched in this instruction */
-
-    /* -- monitor -- */
-    uint64_t monitor_address; /* physical */
-    uint64_t monitor_value;
-    bool monitor_armed;
 
     /* -- the debugger's wishes -- */
     struct vcpu_debug debug;
@@ -209,7 +214,7 @@ struct cpu {
     struct cpu_code *code;
 
     /* -- local APIC -- */
-    struct vcpu_lapic *lapic;
+    struct vcpu_lapic lapic;
 
     /* -- address spaces -- */
     uint32_t memory_generation; /* of the map that TLBs and decode cache were filled from */
@@ -230,6 +235,7 @@ struct cpu {
     struct cpu_tlb_entry tlb_read[CPU_TLB_SIZE] __attribute__((aligned(64)));
     struct cpu_tlb_entry tlb_write[CPU_TLB_SIZE] __attribute__((aligned(64)));
     struct cpu_tlb_entry tlb_fetch[CPU_TLB_SIZE] __attribute__((aligned(64)));
+    uint64_t fetch_physical[CPU_TLB_SIZE]; /* the guest-physical pages of tlb_fetch */
 };
 
 static inline struct cpu *cpu_of(struct vcpu *vcpu)
