@@ -103,9 +103,11 @@ struct dev_pci {
 struct dev_pci_host {
     struct dev_bus *bus;          /* [I] */
     struct dev_messages messages; /* [I] */
+    struct dev_line reset;        /* [I] raised by a write to port CF9h that resets */
     struct dev_line intx[4];      /* [I] the four interrupt lines behind the swizzle */
     uint32_t intx_levels[4];      /* which slots hold the line */
     uint32_t address;             /* CF8h */
+    uint8_t reset_control;        /* CF9h */
     struct dev_pci *slots[DEV_PCI_SLOTS];
     struct dev_pci bridge; /* 00:00.0 */
     struct dev_region ports, ecam;
