@@ -119,7 +119,8 @@ struct x86_insn {
     uint8_t imm_size;  /* bytes of the first immediate, 0: none */
     uint8_t imm_at;
     struct x86_mem mem; /* valid if an operand is X86_MEM or X86_MOFFS */
-    int64_t imm;        /* sign- or zero-extended as the instruction has it */
+    int64_t imm;        /* sign-extended; zero-extended where it is a byte or word that is no number
+                           of the operation's width (in, int, shifts, shuffles, ret, enter, far) */
     uint64_t imm2;
     uint8_t operands_count; /* explicit ones first, in Intel's order; then implicit ones */
     struct x86_operand operands[X86_OPERANDS_MAX];

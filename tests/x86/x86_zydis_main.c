@@ -1,6 +1,8 @@
 /*
- * Usage: x86_zydis sweep FILE...        linear sweep of the executable sections of ELF files
- *        x86_zydis random SEED COUNT    random and mutated bytes in the three modes
+ * Usage: x86_zydis sweep FILE...        linear sweep of the code of ELF files, and of other files
+ *                                       from end to end, in each of the three modes
+ *        x86_zydis random SEED COUNT    random bytes in the three modes
+ *        x86_zydis mutate SEED COUNT FILE   pieces of a file with some bits changed
  *        x86_zydis all STEP             every prefix, map, opcode and ModRM; each STEP-th
  * Prints what differs without a known reason, and how often each known reason was met.
  */
@@ -72,42 +74,61 @@ static unsigned check(struct zy_case *c)
     return c->result > 0 ? (unsigned)c->result : ZYAN_SUCCESS(c->z_status) ? c->z.length : 1;
 }
 
-static void sweep(enum x86_mode mode, const uint8_t *bytes, size_t size)
+static void sweep(const uint8_t *bytes, size_t size)
 {
-    struct zy_case c = {.mode = mode};
-    for (size_t at = 0; at < size;) {
-        c.bytes = bytes + at;
-        c.size = size - at;
-        at += check(&c);
+    struct zy_case c;
+    for (c.mode = X86_MODE_16; c.mode <= X86_MODE_64; c.mode++) {
+        for (size_t at = 0; at < size;) {
+            c.bytes = bytes + at;
+            c.size = size - at;
+            at += check(&c);
+        }
     }
 }
 
-static void sweep_elf(const char *path)
+/* The whole file, the caller's to free; NULL: not readable or empty. */
+static uint8_t *read_file(const char *path, size_t *ret_size)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
+        return NULL;
+    }
+    uint8_t *bytes = NULL;
+    if (fseek(file, 0, SEEK_END) == 0 && ftell(file) > 0) {
+        *ret_size = (size_t)ftell(file);
+        rewind(file);
+        bytes = malloc(*ret_size);
+        if (bytes != NULL && fread(bytes, 1, *ret_size, file) != *ret_size) {
+            free(bytes);
+            bytes = NULL;
+        }
+    }
+    fclose(file);
+    return bytes;
+}
+
+static void sweep_file(const char *path)
+{
+    size_t size = 0;
+    uint8_t *bytes = read_file(path, &size);
+    if (bytes == NULL) {
         return;
     }
-    fseek(file, 0, SEEK_END);
-    size_t size = (size_t)ftell(file);
-    rewind(file);
-    uint8_t *bytes = malloc(size + 1);
     const Elf64_Ehdr *header = (const void *)bytes;
-    if (bytes != NULL && fread(bytes, 1, size, file) == size && size > sizeof(*header) &&
-        memcmp(bytes, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64 &&
-        header->e_machine == EM_X86_64 && header->e_shoff < size &&
-        header->e_shnum <= (size - header->e_shoff) / sizeof(Elf64_Shdr)) {
+    if (size <= sizeof(*header) || memcmp(bytes, ELFMAG, SELFMAG) != 0) {
+        sweep(bytes, size);
+    } else if (header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_shoff < size &&
+               header->e_shnum <= (size - header->e_shoff) / sizeof(Elf64_Shdr)) {
         const Elf64_Shdr *sections = (const void *)(bytes + header->e_shoff);
         for (unsigned i = 0; i < header->e_shnum; i++) {
-            if (sections[i].sh_type == SHT_PROGBITS && (sections[i].sh_flags & SHF_EXECINSTR) &&
-                sections[i].sh_offset < size &&
-                sections[i].sh_size <= size - sections[i].sh_offset) {
-                sweep(X86_MODE_64, bytes + sections[i].sh_offset, sections[i].sh_size);
+            const Elf64_Shdr *s = &sections[i];
+            if (s->sh_type == SHT_PROGBITS && (s->sh_flags & SHF_EXECINSTR) &&
+                s->sh_offset < size && s->sh_size <= size - s->sh_offset) {
+                sweep(bytes + s->sh_offset, s->sh_size);
             }
         }
     }
     free(bytes);
-    fclose(file);
 }
 
 static uint64_t state;
@@ -174,6 +195,25 @@ static void try_random(uint64_t n)
     }
 }
 
+/* Pieces of a file with one to four bits changed. */
+static void try_mutated(uint64_t n, const char *path)
+{
+    size_t size = 0;
+    uint8_t *file = read_file(path, &size);
+    uint8_t bytes[32];
+    struct zy_case c = {.bytes = bytes, .size = 15};
+    for (; file != NULL && size > sizeof(bytes) && n > 0; n--) {
+        memcpy(bytes, file + draw() % (size - sizeof(bytes)), sizeof(bytes));
+        for (uint64_t flips = draw() % 4 + 1; flips > 0; flips--) {
+            uint64_t bit = draw() % 48;
+            bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
+        c.mode = (enum x86_mode)(n % 3);
+        check(&c);
+    }
+    free(file);
+}
+
 /* Every mandatory prefix, REX.W or VEX.W and L, map, opcode and ModRM, each step-th. */
 static void try_all(uint64_t step)
 {
@@ -222,15 +262,19 @@ int main(int argc, char **argv)
     zy_init();
     if (argc > 2 && strcmp(argv[1], "sweep") == 0) {
         for (int i = 2; i < argc; i++) {
-            sweep_elf(argv[i]);
+            sweep_file(argv[i]);
         }
     } else if (argc == 4 && strcmp(argv[1], "random") == 0) {
         state = strtoull(argv[2], NULL, 0);
         try_random(strtoull(argv[3], NULL, 0));
+    } else if (argc == 5 && strcmp(argv[1], "mutate") == 0) {
+        state = strtoull(argv[2], NULL, 0);
+        try_mutated(strtoull(argv[3], NULL, 0), argv[4]);
     } else if (argc == 3 && strcmp(argv[1], "all") == 0) {
         try_all(strtoull(argv[2], NULL, 0));
     } else {
-        fprintf(stderr, "usage: x86_zydis sweep FILE... | random SEED COUNT | all STEP\n");
+        fprintf(stderr, "usage: x86_zydis sweep FILE... | random SEED COUNT | mutate SEED COUNT "
+                        "FILE | all STEP\n");
         return 2;
     }
     for (unsigned i = 0; i < KINDS && met[i].text != NULL; i++) {
