@@ -112,6 +112,18 @@ static void write_environment(const struct cpu *cpu, uint8_t *bytes, bool wide)
     }
 }
 
+/* The image has the registers by their distance from the top: another top is another order. */
+static void turn_to(struct cpu_fpu *fpu, uint16_t status)
+{
+    unsigned by = ((unsigned)status >> 11) - (fpu->x87[CPU_IMAGE_FSW + 1] >> 3);
+    uint8_t turned[8][16];
+
+    for (unsigned i = 0; i < 8; i++) {
+        memcpy(turned[i], fpu->x87 + CPU_IMAGE_ST + ((i + by) & 7) * 16, 16);
+    }
+    memcpy(fpu->x87 + CPU_IMAGE_ST, turned, sizeof(turned));
+}
+
 static void read_environment(struct cpu *cpu, const uint8_t *bytes, bool wide)
 {
     struct cpu_fpu *fpu = &cpu->fpu;
@@ -121,6 +133,7 @@ static void read_environment(struct cpu *cpu, const uint8_t *bytes, bool wide)
 
     control = (uint16_t)((control & 0x1f3f) | 0x40);
     status = cpu_image_status(status, control);
+    turn_to(fpu, status);
     memcpy(fpu->x87 + CPU_IMAGE_FCW, &control, sizeof(control));
     memcpy(fpu->x87 + CPU_IMAGE_FSW, &status, sizeof(status));
     fpu->x87[CPU_IMAGE_FTW] = abridged_tags((uint16_t)get(bytes, 2, wide));

@@ -61,11 +61,6 @@ static void load_x87(struct cpu_fpu *fpu)
     fpu->blocked &= (uint8_t)~CPU_BLOCK_STACK;
 }
 
-void cpu_fpu_copy_x87(struct cpu *cpu)
-{
-    save_image(cpu->fpu.x87);
-}
-
 void cpu_fpu_unload_x87(struct cpu *cpu)
 {
     struct cpu_fpu *fpu = &cpu->fpu;

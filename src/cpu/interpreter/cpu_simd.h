@@ -52,8 +52,7 @@ enum cpu_result cpu_simd_run(struct cpu *cpu, struct cpu_simd_op *op, enum x86_s
  * exceptions. */
 enum cpu_result cpu_fpu_clear_way(struct cpu *cpu, unsigned needs);
 
-/* The x87 state goes to cpu->fpu.x87: only a copy of it; or it leaves the host's FPU. */
-void cpu_fpu_copy_x87(struct cpu *cpu);
+/* Their parts of cpu_fpu_leave. */
 void cpu_fpu_unload_x87(struct cpu *cpu);
 void cpu_fpu_unload_mxcsr(struct cpu *cpu);
 

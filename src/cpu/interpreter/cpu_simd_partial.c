@@ -173,21 +173,16 @@ static enum cpu_result gather(struct cpu *cpu, const struct x86_insn *insn)
     }
     without.mem.index = -1;
     base = cpu_effective(cpu, &without);
-    /* As the manual has it: first the mask's top bits are spread over their elements. */
-    for (unsigned i = 0; i < count; i++) {
-        memset(mask + i * size, is_selected(mask, i, size) ? 0xff : 0, size);
-    }
     for (unsigned i = 0; i < count; i++) {
         uint8_t value[8];
 
-        if (!is_selected(mask, i, size)) {
-            continue;
+        if (is_selected(mask, i, size)) {
+            if (!cpu_load(cpu, (enum x86_seg)insn->mem.seg,
+                          gather_address(cpu, insn, base, i, index_size), value, size)) {
+                return CPU_FAULT;
+            }
+            memcpy(target + i * size, value, size);
         }
-        if (!cpu_load(cpu, (enum x86_seg)insn->mem.seg,
-                      gather_address(cpu, insn, base, i, index_size), value, size)) {
-            return CPU_FAULT;
-        }
-        memcpy(target + i * size, value, size);
         memset(mask + i * size, 0, size);
     }
     memset(mask, 0, VECTOR_MAX);

@@ -9,6 +9,7 @@
  */
 #include "base/memops.h"
 #include "cpu/interpreter/cpu_access.h"
+#include "cpu/interpreter/cpu_fpu_image.h"
 #include "cpu/interpreter/cpu_simd.h"
 #include "x86/x86_regs.h"
 
@@ -51,20 +52,14 @@ static enum cpu_result run_guarded(struct cpu *cpu, struct call *c)
 {
     struct plat_fault fault;
 
-    /* A fault harms the x87 state that is loaded: then the copy counts. */
-    if (cpu->fpu.x87_loaded) {
-        cpu_fpu_copy_x87(cpu);
-    }
     plat_guarded_call(cpu->platform, call_guarded, c, &fault);
     if (fault.vector == PLAT_NO_FAULT) {
         return CPU_NEXT;
     }
     if (cpu->fpu.x87_loaded) {
-        uint8_t copy[sizeof(cpu->fpu.x87)];
-
-        memcpy(copy, cpu->fpu.x87, sizeof(copy));
+        /* The guarded call has cleared x87's exceptions. What MMX does to its state is done. */
         cpu_fpu_unload_x87(cpu);
-        memcpy(cpu->fpu.x87, copy, sizeof(copy));
+        memcpy(cpu->fpu.x87 + CPU_IMAGE_FSW, &fault.x87_status, sizeof(fault.x87_status));
     }
     cpu_fpu_set_mxcsr(cpu, fault.mxcsr & CPU_MXCSR_MASK);
     return cpu_raise(cpu,
