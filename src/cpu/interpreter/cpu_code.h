@@ -162,6 +162,8 @@ struct cpu_block *cpu_block_decode(struct cpu *cpu, const struct cpu_page *page,
 /* The fast op of a decoded instruction, all but offset, left and length. false: there is none, the
  * general handler is to run it. */
 bool cpu_lower(const struct cpu *cpu, const struct x86_insn *insn, struct cpu_op *ret_op);
+/* The same for vector and x87 instructions. What they need beside the op goes into the pool. */
+bool cpu_lower_vector(struct cpu *cpu, const struct x86_insn *insn, struct cpu_op *ret_op);
 
 /* ---- cpu_code_step.c ---- */
 

@@ -42,7 +42,8 @@ static unsigned decode_one(struct cpu *cpu, const uint8_t *page, unsigned offset
         return 0;
     }
     op->length = (uint8_t)length;
-    if (cpu_general_handler(cpu, &insn) == cpu_int_undefined || !cpu_lower(cpu, &insn, op)) {
+    if (cpu_general_handler(cpu, &insn) == cpu_int_undefined ||
+        !(cpu_lower(cpu, &insn, op) || cpu_lower_vector(cpu, &insn, op))) {
         kept = cpu_pool_take(cpu->code, sizeof *kept);
         *kept = insn;
         *op = (struct cpu_op){.handler = CPU_FAST_general,

@@ -5,6 +5,7 @@
 #include "base/attr.h"
 #include "cpu/interpreter/cpu_code.h"
 #include "cpu/interpreter/cpu_fast.h"
+#include "cpu/interpreter/cpu_simd.h"
 
 /* An instruction on its way to an op. */
 struct lowering {
@@ -494,4 +495,50 @@ bool cpu_lower(const struct cpu *cpu, const struct x86_insn *insn, struct cpu_op
         return lower_branch(&l, row->op);
     }
     return lower_arithmetic(&l, row->op) || lower_other(&l, row->op);
+}
+
+/* ---- vector and x87 instructions ---- */
+
+bool cpu_lower_vector(struct cpu *cpu, const struct x86_insn *insn, struct cpu_op *ret_op)
+{
+    static const uint16_t handlers[] = {
+        [CPU_SIMD_REGISTERS] = CPU_FAST_simd_r,
+        [CPU_SIMD_LOAD] = CPU_FAST_simd_load_m,
+        [CPU_SIMD_STORE] = CPU_FAST_simd_store_m,
+        [CPU_SIMD_FLAGS] = CPU_FAST_simd_flags_r,
+        [CPU_SIMD_LOAD_FLAGS] = CPU_FAST_simd_flags_m,
+        [CPU_SIMD_X87] = CPU_FAST_simd_x87_r,
+        [CPU_SIMD_X87_LOAD] = CPU_FAST_simd_x87_load_m,
+        [CPU_SIMD_X87_STORE] = CPU_FAST_simd_x87_store_m,
+    };
+    const struct lowering l = {
+        .cpu = cpu,
+        .insn = insn,
+        .op = ret_op,
+        .mode = (enum x86_mode)(cpu->code_mode & CPU_MODE_BITS),
+    };
+    struct cpu_simd_op simd, *kept;
+    int form = 0;
+
+    /* What is not there outside protected mode has that checked by its general handler. */
+    if (l.mode == X86_MODE_16 || (insn->vex && l.mode != X86_MODE_64) ||
+        !cpu_simd_prepare(cpu, insn, &simd)) {
+        return false;
+    }
+    if (simd.width != 0) {
+        form = lower_memory(&l, true);
+    } else {
+        ret_op->base = CPU_GPR_ZERO;
+        ret_op->index = CPU_GPR_ZERO;
+    }
+    if (form < 0) {
+        return false;
+    }
+    ret_op->handler = (simd.key.extra & CPU_STUB_FLAGS_IN)
+                          ? (uint16_t)CPU_FAST_simd_any
+                          : (uint16_t)(handlers[simd.form] + (unsigned)form);
+    kept = cpu_pool_take(cpu->code, sizeof *kept);
+    *kept = simd;
+    ret_op->insn = cpu_pool_offset(cpu->code, kept);
+    return true;
 }

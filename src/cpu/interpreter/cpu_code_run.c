@@ -6,6 +6,7 @@
 #include "cpu/interpreter/cpu_code.h"
 #include "cpu/interpreter/cpu_fast.h"
 #include "cpu/interpreter/cpu_integer.h"
+#include "cpu/interpreter/cpu_simd.h"
 
 /* ---- finding code ---- */
 
@@ -192,6 +193,19 @@ CPU_FAST(general)
     cpu->arith = (uint32_t)flags;
     result = cpu_execute(cpu, insn, cpu_general_handler(cpu, insn));
     return after_general(cpu, op, result, insn->length, table);
+}
+
+/* A vector or x87 instruction that was prepared. */
+CPU_FAST(simd_any)
+{
+    struct cpu_simd_op *simd = cpu_pool_at(cpu->code, op->insn);
+    uint64_t offset =
+        (cpu->gpr[op->base] + (cpu->gpr[op->index] << op->shift) + (uint64_t)(int64_t)op->disp) &
+        cpu->linear_mask;
+
+    cpu->rip = cpu->gpr[CPU_GPR_PAGE] + op->offset;
+    cpu->arith = (uint32_t)flags;
+    return after_general(cpu, op, cpu_simd_run(cpu, simd, offset), op->length, table);
 }
 
 /* A fast op that its fast handler cannot do: its instruction is decoded again and done with all

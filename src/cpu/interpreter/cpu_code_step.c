@@ -27,14 +27,14 @@ cpu_general *cpu_general_handler(const struct cpu *cpu, const struct x86_insn *i
         return cpu_int_undefined;
     }
     if ((row->attributes & (X86_SIMD | X86_FPU)) != 0) {
-        handler = first_of(cpu_vector_handler(row->op), cpu_integer_handler(row->op),
+        handler = first_of(cpu_vector_handler(row), cpu_integer_handler(row->op),
                            cpu_system_handler(row->op));
     } else if ((row->attributes & X86_SYSTEM) != 0) {
         handler = first_of(cpu_system_handler(row->op), cpu_integer_handler(row->op),
-                           cpu_vector_handler(row->op));
+                           cpu_vector_handler(row));
     } else {
         handler = first_of(cpu_integer_handler(row->op), cpu_system_handler(row->op),
-                           cpu_vector_handler(row->op));
+                           cpu_vector_handler(row));
     }
     /* A CPU without them has BSF and BSR there. */
     if ((row->op == X86_OP_TZCNT || row->op == X86_OP_LZCNT) &&

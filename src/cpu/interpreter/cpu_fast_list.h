@@ -117,12 +117,27 @@
     X(call_64_m)                                                                                   \
     X(call_64_x)
 
+/* Vector and x87 instructions that are prepared (cpu_simd.h), by enum cpu_simd_form: registers, or
+ * memory as _m or _x. */
+#define CPU_FAST_VECTOR_LIST(X)                                                                    \
+    X(simd_r)                                                                                      \
+    X(simd_load_m)                                                                                 \
+    X(simd_load_x)                                                                                 \
+    X(simd_store_m)                                                                                \
+    X(simd_store_x)                                                                                \
+    X(simd_flags_r)                                                                                \
+    X(simd_flags_m)                                                                                \
+    X(simd_flags_x)                                                                                \
+    X(simd_x87_r)                                                                                  \
+    X(simd_x87_load_m) X(simd_x87_load_x) X(simd_x87_store_m) X(simd_x87_store_x)
+
 /* Not instructions, or any: see cpu_code_run.c. */
-#define CPU_FAST_CONTROL_LIST(X) X(stale) X(go_on) X(careful) X(general) X(find) X(link) X(slow)
+#define CPU_FAST_CONTROL_LIST(X)                                                                   \
+    X(stale) X(go_on) X(careful) X(general) X(find) X(link) X(slow) X(simd_any)
 
 #define CPU_FAST_LIST(X)                                                                           \
     CPU_FAST_CONTROL_LIST(X)                                                                       \
     CPU_FAST_TWO_LIST(X)                                                                           \
     CPU_FAST_ONE_LIST(X)                                                                           \
     CPU_FAST_EXTEND_LIST(X)                                                                        \
-    CPU_FAST_SHIFT_LIST(X) CPU_FAST_CONDITION_LIST(X) CPU_FAST_OTHER_LIST(X)
+    CPU_FAST_SHIFT_LIST(X) CPU_FAST_CONDITION_LIST(X) CPU_FAST_OTHER_LIST(X) CPU_FAST_VECTOR_LIST(X)

@@ -110,4 +110,4 @@ void cpu_code_flush(struct cpu *cpu);
 cpu_general *cpu_system_handler(uint16_t op);
 
 /* ---- x87, MMX, SSE, AVX (cpu_simd.h, cpu_fpu.h) ---- */
-cpu_general *cpu_vector_handler(uint16_t op);
+cpu_general *cpu_vector_handler(const struct x86_row *row);

@@ -219,6 +219,7 @@ bool cpu_simd_prepare(struct cpu *cpu, const struct x86_insn *insn, struct cpu_s
     }
     set_encoding(&op, insn);
     set_form(&op, insn, row);
+    op.seg = insn->mem.seg;
     op.needs = needs_of(insn, row, has_mmx, has_vector);
     op.stub = cpu_stubs_find(cpu->fpu.stubs, &op.key, &cpu->fpu.generation);
     op.generation = cpu->fpu.generation;
@@ -234,23 +235,12 @@ static enum cpu_result prepare_and_run(struct cpu *cpu, const struct x86_insn *i
     if (!cpu_simd_prepare(cpu, insn, &op)) {
         return cpu_raise(cpu, CPU_UD);
     }
-    return cpu_simd_run(cpu, &op, (enum x86_seg)insn->mem.seg,
-                        op.width != 0 ? cpu_effective(cpu, insn) : 0);
+    return cpu_simd_run(cpu, &op, op.width != 0 ? cpu_effective(cpu, insn) : 0);
 }
 
-static bool is_prepared(uint16_t op)
+cpu_general *cpu_vector_handler(const struct x86_row *row)
 {
-    for (unsigned row = 1; row < x86_rows_count; row++) {
-        if (x86_rows[row].op == op && (x86_rows[row].attributes & (X86_FPU | X86_SIMD))) {
-            return true;
-        }
-    }
-    return false;
-}
+    cpu_general *handler = own_handler(row->op);
 
-cpu_general *cpu_vector_handler(uint16_t op)
-{
-    cpu_general *handler = own_handler(op);
-
-    return handler == NULL && is_prepared(op) ? prepare_and_run : handler;
+    return handler == NULL && (row->attributes & (X86_FPU | X86_SIMD)) ? prepare_and_run : handler;
 }

@@ -11,7 +11,7 @@
 #include "cpu/interpreter/cpu_int.h"
 #include "cpu/interpreter/cpu_simd_stub.h"
 
-/* From CPU_SIMD_X87 on cpu->rip has to be the instruction's own: it is kept as FIP. */
+/* From CPU_SIMD_X87 on FIP, FDP and FOP are kept. */
 enum cpu_simd_form {
     CPU_SIMD_REGISTERS, /* no memory operand */
     CPU_SIMD_LOAD,
@@ -33,7 +33,8 @@ struct cpu_simd_op {
     uint8_t width;       /* bytes of the memory operand */
     uint8_t align;       /* its address must have none of these bits */
     uint16_t fop;        /* x87's opcode for FOP */
-    uint16_t unused;
+    uint8_t seg;         /* enum x86_seg of the memory operand */
+    uint8_t unused;
 };
 
 /* Makes *ret_op of an instruction of the rows with attribute X86_SIMD or X86_FPU. false: only
@@ -41,9 +42,9 @@ struct cpu_simd_op {
 bool cpu_simd_prepare(struct cpu *cpu, const struct x86_insn *insn, struct cpu_simd_op *ret_op);
 
 /* Runs it: CPU_NEXT, or CPU_FAULT with an exception recorded and nothing changed but exception
- * flags. seg:offset is that of the memory operand, as cpu_effective tells it. */
-enum cpu_result cpu_simd_run(struct cpu *cpu, struct cpu_simd_op *op, enum x86_seg seg,
-                             uint64_t offset);
+ * flags. `offset` is that of the memory operand in its segment, as cpu_effective tells it; cpu->rip
+ * the instruction's own. */
+enum cpu_result cpu_simd_run(struct cpu *cpu, struct cpu_simd_op *op, uint64_t offset);
 
 /* ---- between the files of this part ---- */
 

@@ -1,6 +1,6 @@
 /*
- * Runs prepared vector and x87 instructions: the quick way where nothing stands in the way and the
- * memory operand is in the TLB, and the careful way.
+ * Runs prepared vector and x87 instructions the careful way, which does whatever may be necessary;
+ * the quick way is cpu_fast_vector.c's.
  *
  * With all exceptions masked a stub cannot fault. While the guest unmasks exceptions of MXCSR, the
  * stubs that may raise #XM run under the platform's guarded call; x87's unmasked exceptions are
@@ -10,7 +10,7 @@
 #include "base/memops.h"
 #include "cpu/interpreter/cpu_access.h"
 #include "cpu/interpreter/cpu_fpu_image.h"
-#include "cpu/interpreter/cpu_simd.h"
+#include "cpu/interpreter/cpu_simd_call.h"
 #include "x86/x86_regs.h"
 
 enum { BOUNCE_BYTES = 64 };
@@ -21,24 +21,6 @@ struct call {
     void *reg, *rm, *vvvv, *extra;
     uint32_t result;
 };
-
-static inline void *storage(struct cpu *cpu, uint16_t at)
-{
-    return (uint64_t *)cpu + at;
-}
-
-static inline cpu_stub *stub_of(const struct cpu *cpu, const struct cpu_simd_op *op)
-{
-    return (cpu_stub *)(uintptr_t)(cpu->fpu.stub_code + op->stub);
-}
-
-/* With the memory operand, or NULL: a register. */
-static inline uint32_t call(struct cpu *cpu, const struct cpu_simd_op *op, void *memory)
-{
-    return stub_of(cpu, op)(storage(cpu, op->at[0]),
-                            memory != NULL ? memory : storage(cpu, op->at[1]),
-                            storage(cpu, op->at[2]), storage(cpu, op->at[3]));
-}
 
 static void call_guarded(void *argument)
 {
@@ -80,28 +62,11 @@ static bool is_withheld(const struct cpu *cpu, const struct cpu_simd_op *op)
     return (status & ~control & (INVALID | OVERFLOW | UNDERFLOW)) != 0;
 }
 
-/* x87's pointers to what it did last. */
-static void note_x87(struct cpu *cpu, const struct cpu_simd_op *op, enum x86_seg seg,
-                     uint64_t offset)
-{
-    struct cpu_fpu *fpu = &cpu->fpu;
-
-    if (op->form < CPU_SIMD_X87) {
-        return;
-    }
-    fpu->fip = cpu->rip;
-    fpu->fcs = cpu->segments[X86_CS].selector;
-    fpu->fop = op->fop;
-    if (op->form != CPU_SIMD_X87) {
-        fpu->fdp = offset;
-        fpu->fds = cpu->segments[seg].selector;
-    }
-}
-
 /* Where a memory operand that is not simply there is found: the memory itself or `bounce`. */
-static bool find_memory(struct cpu *cpu, const struct cpu_simd_op *op, enum x86_seg seg,
-                        uint64_t offset, void *bounce, void **ret_memory)
+static bool find_memory(struct cpu *cpu, const struct cpu_simd_op *op, uint64_t offset,
+                        void *bounce, void **ret_memory)
 {
+    enum x86_seg seg = (enum x86_seg)op->seg;
     bool store = op->form == CPU_SIMD_STORE || op->form == CPU_SIMD_X87_STORE;
     uint8_t open = store ? CPU_OPEN_WRITE : CPU_OPEN_READ;
     uint64_t linear;
@@ -123,22 +88,20 @@ static bool find_memory(struct cpu *cpu, const struct cpu_simd_op *op, enum x86_
                  : cpu_load(cpu, seg, offset, bounce, op->width);
 }
 
-/* The careful way. */
-static enum cpu_result run_carefully(struct cpu *cpu, struct cpu_simd_op *op, enum x86_seg seg,
-                                     uint64_t offset)
+enum cpu_result cpu_simd_run(struct cpu *cpu, struct cpu_simd_op *op, uint64_t offset)
 {
     struct cpu_fpu *fpu = &cpu->fpu;
     uint8_t bounce[BOUNCE_BYTES] __attribute__((aligned(BOUNCE_BYTES)));
-    struct call c = {.reg = storage(cpu, op->at[0]),
-                     .rm = storage(cpu, op->at[1]),
-                     .vvvv = storage(cpu, op->at[2]),
-                     .extra = storage(cpu, op->at[3])};
+    struct call c = {.reg = cpu_simd_storage(cpu, op->at[0]),
+                     .rm = cpu_simd_storage(cpu, op->at[1]),
+                     .vvvv = cpu_simd_storage(cpu, op->at[2]),
+                     .extra = cpu_simd_storage(cpu, op->at[3])};
 
     if (cpu_fpu_clear_way(cpu, op->needs) != CPU_NEXT) {
         return CPU_FAULT;
     }
     if (op->width != 0) {
-        if (!find_memory(cpu, op, seg, offset, bounce, &c.rm)) {
+        if (!find_memory(cpu, op, offset, bounce, &c.rm)) {
             return CPU_FAULT;
         }
         /* A device's load has taken the guest's state out of the host's FPU. */
@@ -150,7 +113,7 @@ static enum cpu_result run_carefully(struct cpu *cpu, struct cpu_simd_op *op, en
         op->stub = cpu_stubs_find(fpu->stubs, &op->key, &fpu->generation);
         op->generation = fpu->generation;
     }
-    c.stub = stub_of(cpu, op);
+    c.stub = cpu_simd_stub_of(cpu, op);
     if (op->key.extra & CPU_STUB_FLAGS_IN) {
         c.vvvv = (void *)(uintptr_t)cpu->arith;
     }
@@ -161,77 +124,19 @@ static enum cpu_result run_carefully(struct cpu *cpu, struct cpu_simd_op *op, en
     } else {
         call_guarded(&c);
     }
-    note_x87(cpu, op, seg, offset);
+    if (op->form >= CPU_SIMD_X87) {
+        cpu_simd_note_x87(cpu, op, cpu->rip);
+        if (op->form != CPU_SIMD_X87) {
+            cpu_simd_note_x87_data(cpu, op, offset);
+        }
+    }
     if (op->key.extra & CPU_STUB_FLAGS) {
         cpu->arith = c.result;
     }
     if (c.rm == bounce && (op->form == CPU_SIMD_STORE || op->form == CPU_SIMD_X87_STORE) &&
         !is_withheld(cpu, op)) {
-        return cpu_store(cpu, seg, offset, bounce, op->width) ? CPU_NEXT : CPU_FAULT;
+        return cpu_store(cpu, (enum x86_seg)op->seg, offset, bounce, op->width) ? CPU_NEXT
+                                                                                : CPU_FAULT;
     }
     return CPU_NEXT;
-}
-
-/* A memory operand that is simply there; NULL: it is not. */
-static inline void *quick_memory(struct cpu *cpu, const struct cpu_simd_op *op, enum x86_seg seg,
-                                 uint64_t offset, bool store)
-{
-    uint64_t linear;
-
-    if (!cpu_segment_open(cpu, seg, offset, store ? CPU_OPEN_WRITE : CPU_OPEN_READ, &linear) ||
-        (linear & op->align)) {
-        return NULL;
-    }
-    return store ? cpu_tlb_write(cpu, linear, op->width) : cpu_tlb_read(cpu, linear, op->width);
-}
-
-enum cpu_result cpu_simd_run(struct cpu *cpu, struct cpu_simd_op *op, enum x86_seg seg,
-                             uint64_t offset)
-{
-    struct cpu_fpu *fpu = &cpu->fpu;
-    void *memory;
-
-    if (__builtin_expect(op->generation != fpu->generation || (fpu->blocked & op->needs), 0)) {
-        return run_carefully(cpu, op, seg, offset);
-    }
-    switch ((enum cpu_simd_form)op->form) {
-    case CPU_SIMD_REGISTERS:
-        (void)call(cpu, op, NULL);
-        return CPU_NEXT;
-    case CPU_SIMD_LOAD:
-    case CPU_SIMD_STORE:
-        memory = quick_memory(cpu, op, seg, offset, op->form == CPU_SIMD_STORE);
-        if (memory == NULL) {
-            break;
-        }
-        (void)call(cpu, op, memory);
-        return CPU_NEXT;
-    case CPU_SIMD_FLAGS:
-        cpu->arith = call(cpu, op, NULL);
-        return CPU_NEXT;
-    case CPU_SIMD_LOAD_FLAGS:
-        memory = quick_memory(cpu, op, seg, offset, false);
-        if (memory == NULL) {
-            break;
-        }
-        cpu->arith = call(cpu, op, memory);
-        return CPU_NEXT;
-    case CPU_SIMD_X87_LOAD:
-    case CPU_SIMD_X87_STORE:
-        memory = quick_memory(cpu, op, seg, offset, op->form == CPU_SIMD_X87_STORE);
-        if (memory == NULL) {
-            break;
-        }
-        (void)call(cpu, op, memory);
-        note_x87(cpu, op, seg, offset);
-        return CPU_NEXT;
-    case CPU_SIMD_X87:
-        if (op->key.extra != 0) {
-            break; /* FCMOV, FCOMI: flags */
-        }
-        (void)call(cpu, op, NULL);
-        note_x87(cpu, op, seg, offset);
-        return CPU_NEXT;
-    }
-    return run_carefully(cpu, op, seg, offset);
 }
