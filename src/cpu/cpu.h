@@ -19,12 +19,24 @@ const char *cpu_model_name(enum cpu_model model);
 /* -ST_EINVAL: no such model. */
 int cpu_model_find(const char *name, enum cpu_model *ret_model);
 
+enum cpu_vendor { CPU_AMD, CPU_INTEL };
+
+/* Registers of CPUID that hold features: see cpu_cpuid.h. */
+enum { CPU_FEATURE_WORDS = 11 };
+
 struct cpu_config {
     enum cpu_model model;
     bool monitor;     /* show MONITOR/MWAIT in CPUID */
     uint32_t tsc_khz; /* the guest's TSC frequency; 0: 1 GHz */
     unsigned count;   /* vCPUs of the machine, for CPUID's topology */
+    enum cpu_vendor vendor;
+    uint32_t on[CPU_FEATURE_WORDS], off[CPU_FEATURE_WORDS]; /* changes to the model's features */
 };
+
+/* Parses what people write after --cpu: a model, then changes: "v3", "host,-avx2,+monitor",
+ * "v2,vendor=intel". Features are named as in Linux's /proc/cpuinfo. Sets model, vendor, monitor,
+ * on and off of *config. -ST_EINVAL: *err says what is not known. Pure. */
+int cpu_model_parse(const char *text, struct cpu_config *config, struct st_err *err);
 
 /* Fills `set` in (ops; platform, memory and bus are set by the caller before) with config->count
  * software CPUs in reset state: CPU 0 runs from the reset vector, the others wait for SIPI.

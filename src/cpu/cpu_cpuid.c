@@ -95,11 +95,24 @@ static uint32_t core_bits(const struct cpu *cpu)
     return bits;
 }
 
+static struct registers vendor(const struct cpu *cpu, uint32_t last)
+{
+    if (cpu->shared->config.vendor == CPU_INTEL) {
+        return (struct registers){last, 0x756e6547, 0x6c65746e, 0x49656e69}; /* GenuineIntel */
+    }
+    return (struct registers){last, 0x68747541, 0x444d4163, 0x69746e65}; /* AuthenticAMD */
+}
+
+static uint32_t signature(const struct cpu *cpu)
+{
+    return cpu->shared->config.vendor == CPU_INTEL ? CPU_SIGNATURE_INTEL : CPU_SIGNATURE;
+}
+
 static void leaf_1(const struct cpu *cpu, struct registers *r)
 {
     uint32_t count = cpu->shared->config.count;
 
-    r->eax = CPU_SIGNATURE;
+    r->eax = signature(cpu);
     r->ebx = 8u << 8 | (count > 1 ? count << 16 : 0) | cpu->vcpu.apic_id << 24;
     r->ecx = word(cpu, CPU_WORD_1_ECX);
     r->edx = word(cpu, CPU_WORD_1_EDX);
@@ -158,7 +171,7 @@ static void basic(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, struct
 {
     switch (leaf) {
     case 0:
-        *r = (struct registers){LEAF_LAST, 0x68747541, 0x444d4163, 0x69746e65}; /* AuthenticAMD */
+        *r = vendor(cpu, LEAF_LAST);
         break;
     case 1:
         leaf_1(cpu, r);
@@ -206,10 +219,10 @@ static void extended(const struct cpu *cpu, uint32_t leaf, struct registers *r)
 
     switch (leaf) {
     case LEAF_EXTENDED:
-        *r = (struct registers){LEAF_EXTENDED_LAST, 0x68747541, 0x444d4163, 0x69746e65};
+        *r = vendor(cpu, LEAF_EXTENDED_LAST);
         break;
     case LEAF_EXTENDED + 1:
-        *r = (struct registers){CPU_SIGNATURE, 0, word(cpu, CPU_WORD_E1_ECX),
+        *r = (struct registers){signature(cpu), 0, word(cpu, CPU_WORD_E1_ECX),
                                 word(cpu, CPU_WORD_E1_EDX)};
         break;
     case LEAF_EXTENDED + 2:

@@ -25,7 +25,10 @@ enum cpu_feature_word {
     CPU_WORDS,
 };
 
-enum { CPU_SIGNATURE = 0x00a10f11 /* family 25, model 17, stepping 1 */ };
+enum {
+    CPU_SIGNATURE = 0x00a10f11,       /* AMD's family 25, model 17, stepping 1 */
+    CPU_SIGNATURE_INTEL = 0x000506e3, /* family 6, model 94 */
+};
 
 struct cpu_features {
     uint32_t words[CPU_WORDS];

@@ -57,6 +57,8 @@ static void mark_row_feature(struct cpu_features *made, const char *name)
     }
 }
 
+_Static_assert((int)CPU_WORDS == CPU_FEATURE_WORDS, "cpu.h counts the words that we have");
+
 int cpu_features_make(const struct cpu_config *config, struct cpu_features *ret_features,
                       struct st_err *err)
 {
@@ -67,8 +69,12 @@ int cpu_features_make(const struct cpu_config *config, struct cpu_features *ret_
     for (unsigned i = 0; i < ST_COUNT(features); i++) {
         const struct feature *f = &features[i];
         bool missing = f->host && (host[f->word] >> f->bit & 1) == 0;
+        bool on = (config->on[f->word] >> f->bit & 1) != 0;
 
-        if (f->model > config->model || (missing && config->model == CPU_HOST)) {
+        if ((config->off[f->word] >> f->bit & 1) != 0) {
+            continue;
+        }
+        if (!on && (f->model > config->model || (missing && config->model == CPU_HOST))) {
             continue;
         }
         if (missing) {
@@ -89,8 +95,10 @@ int cpu_features_make(const struct cpu_config *config, struct cpu_features *ret_
         made.words[CPU_WORD_1_EDX] |= 1u << 28; /* HTT: more than one logical processor */
         made.words[CPU_WORD_E1_ECX] |= 1u << 1; /* ... which are cores */
     }
-    /* AMD's copy of leaf 1's EDX. */
-    made.words[CPU_WORD_E1_EDX] |= made.words[CPU_WORD_1_EDX] & 0x0183f3ff;
+    if (config->vendor == CPU_AMD) {
+        /* A copy of leaf 1's EDX. */
+        made.words[CPU_WORD_E1_EDX] |= made.words[CPU_WORD_1_EDX] & 0x0183f3ff;
+    }
     *ret_features = made;
     return 0;
 }
@@ -114,4 +122,99 @@ int cpu_model_find(const char *name, enum cpu_model *ret_model)
         }
     }
     return -ST_EINVAL;
+}
+
+/* Names of /proc/cpuinfo, and QEMU's, where they are not the ones of cpu_features.def. */
+static const struct {
+    const char *name, *ours;
+} aliases[] = {
+    {"pni", "sse3"},
+    {"pclmulqdq", "pclmul"},
+    {"tsc_deadline_timer", "deadline"},
+    {"sha_ni", "sha"},
+    {"abm", "lzcnt"},
+    {"3dnowprefetch", "prefetchw"},
+    {"tsc-deadline", "deadline"},
+    {"sse4.1", "sse4_1"},
+    {"sse4.2", "sse4_2"},
+    {"tsc-adjust", "tsc_adjust"},
+};
+
+static const struct feature *find_feature(const char *name)
+{
+    for (unsigned i = 0; i < ST_COUNT(aliases); i++) {
+        if (st_streq(aliases[i].name, name)) {
+            name = aliases[i].ours;
+        }
+    }
+    for (unsigned i = 0; i < ST_COUNT(features); i++) {
+        if (st_streq(features[i].name, name)) {
+            return &features[i];
+        }
+    }
+    return NULL;
+}
+
+/* "+NAME", "-NAME", "vendor=NAME". */
+static int apply_change(const char *item, struct cpu_config *config, struct st_err *err)
+{
+    bool on = item[0] == '+';
+    const char *vendor = st_after_prefix(item, "vendor=");
+    const struct feature *f;
+
+    if (vendor != NULL && (st_streq(vendor, "amd") || st_streq(vendor, "intel"))) {
+        config->vendor = st_streq(vendor, "intel") ? CPU_INTEL : CPU_AMD;
+        return 0;
+    }
+    if (!on && item[0] != '-') {
+        return st_fail(err, ST_EINVAL, "\"%s\" is none of +FEATURE, -FEATURE, vendor=amd|intel",
+                       item);
+    }
+    if (st_streq(item + 1, "monitor")) {
+        config->monitor = on;
+        return 0;
+    }
+    f = find_feature(item + 1);
+    if (f == NULL) {
+        return st_fail(err, ST_EINVAL, "this CPU does not know the feature \"%s\"", item + 1);
+    }
+    config->on[f->word] = (config->on[f->word] & ~(1u << f->bit)) | (uint32_t)on << f->bit;
+    config->off[f->word] = (config->off[f->word] & ~(1u << f->bit)) | (uint32_t)!on << f->bit;
+    return 0;
+}
+
+int cpu_model_parse(const char *text, struct cpu_config *config, struct st_err *err)
+{
+    struct cpu_config made = *config;
+
+    for (bool first = true, more = true; more; first = false) {
+        char item[32];
+        size_t length = 0;
+
+        while (text[length] != '\0' && text[length] != ',') {
+            if (length + 1 == sizeof item) {
+                return st_fail(err, ST_EINVAL, "no CPU model or feature has a name as long as %s",
+                               text);
+            }
+            item[length] = text[length];
+            length++;
+        }
+        item[length] = '\0';
+        more = text[length] == ',';
+        text += length + more;
+        if (first) {
+            if (cpu_model_find(item, &made.model) < 0) {
+                return st_fail(err, ST_EINVAL,
+                               "\"%s\" is none of the CPU models baseline, v2, v3, host", item);
+            }
+        } else {
+            int r = apply_change(item, &made, err);
+
+            if (r < 0) {
+                return r;
+            }
+        }
+    }
+    *config = made;
+    return 0;
 }
