@@ -39,4 +39,4 @@ cpu_general cpu_sys_mov, cpu_sys_clts, cpu_sys_hlt, cpu_sys_nothing, cpu_sys_inv
     cpu_sys_xsetbv, cpu_sys_undefined;
 cpu_general cpu_sys_rdmsr, cpu_sys_wrmsr, cpu_sys_rdtsc, cpu_sys_rdtscp, cpu_sys_rdpid,
     cpu_sys_rdpmc, cpu_sys_cpuid, cpu_sys_swapgs, cpu_sys_read_base, cpu_sys_write_base,
-    cpu_sys_hypercall;
+    cpu_sys_hypercall, cpu_sys_random;

@@ -54,6 +54,8 @@ cpu_general *cpu_system_handler(uint16_t op)
         [X86_OP_RDTSCP] = cpu_sys_rdtscp,
         [X86_OP_RDPID] = cpu_sys_rdpid,
         [X86_OP_RDPMC] = cpu_sys_rdpmc,
+        [X86_OP_RDRAND] = cpu_sys_random,
+        [X86_OP_RDSEED] = cpu_sys_random,
         [X86_OP_CPUID] = cpu_sys_cpuid,
         [X86_OP_SWAPGS] = cpu_sys_swapgs,
         [X86_OP_RDFSBASE] = cpu_sys_read_base,

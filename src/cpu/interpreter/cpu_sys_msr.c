@@ -2,6 +2,7 @@
 #include "cpu/cpu_clock.h"
 #include "cpu/cpu_cpuid.h"
 #include "cpu/cpu_msr.h"
+#include "cpu/interpreter/cpu_flags.h"
 #include "cpu/interpreter/cpu_handlers.h"
 
 static uint64_t edx_eax(const struct cpu *cpu)
@@ -141,4 +142,18 @@ enum cpu_result cpu_sys_hypercall(struct cpu *cpu, const struct x86_insn *insn)
     (void)insn;
     cpu->gpr[X86_RAX] = (uint64_t)cpu_hypercall(cpu, cpu->gpr[X86_RAX] & mask, arguments) & mask;
     return CPU_END;
+}
+
+/* RDRAND and RDSEED. CF is clear where there is no random number. */
+enum cpu_result cpu_sys_random(struct cpu *cpu, const struct x86_insn *insn)
+{
+    uint64_t value = 0;
+    bool done;
+
+    cpu_guest_leave(cpu);
+    done = plat_random(cpu->platform, &value, insn->operands[0].width) >= 0;
+    cpu_guest_enter(cpu);
+    cpu_register_write(cpu, &insn->operands[0], done ? value : 0);
+    cpu->arith = done ? CPU_ARITH_CF : 0;
+    return CPU_NEXT;
 }
