@@ -154,6 +154,16 @@ static const char *compare_operand(const struct x86_insn *insn, const struct x86
     }
 }
 
+/* Read and written, conditionally or not; what neither is (an address, a hint) Zydis has no word
+ * for. */
+static bool same_access(const struct x86_operand *ours, const ZydisDecodedOperand *z)
+{
+    bool read = z->actions & ZYDIS_OPERAND_ACTION_MASK_READ;
+    bool written = z->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+    return ours->access == 0 || (((ours->access & X86_READ) != 0) == read &&
+                                 ((ours->access & X86_WRITE) != 0) == written);
+}
+
 /* ---- implicit general registers, as sets by number ---- */
 
 static uint32_t registers_of_ours(const struct x86_insn *insn)
@@ -279,6 +289,9 @@ static const char *compare_decoded(struct zy_case *c)
         if (bad != NULL) {
             return bad;
         }
+        if (!same_access(&insn->operands[i], &c->operands[i])) {
+            return "access";
+        }
     }
     const char *bad = compare_flags(&x86_rows[insn->row], &c->z);
     if (bad != NULL) {
@@ -345,6 +358,17 @@ const char *zy_compare(struct zy_case *c)
     return bad != NULL ? bad : compare_decoded(c);
 }
 
+unsigned zy_decode_only(struct zy_case *c, bool zydis)
+{
+    if (zydis) {
+        c->z_status =
+            ZydisDecoderDecodeFull(&decoders[c->mode], c->bytes, c->size, &c->z, c->operands);
+        return ZYAN_SUCCESS(c->z_status) ? c->z.length : 1;
+    }
+    c->result = x86_decode(c->mode, c->bytes, c->size, &c->insn);
+    return c->result > 0 ? (unsigned)c->result : 1;
+}
+
 void zy_print(const struct zy_case *c, const char *what)
 {
     static const char *const modes[] = {"16", "32", "64"};
@@ -379,7 +403,8 @@ void zy_print(const struct zy_case *c, const char *what)
         printf(" {i %x}", registers_of_zydis(&c->z, c->operands));
     }
     for (unsigned i = 0; i < c->z.operand_count_visible; i++) {
-        printf(" [%u %u]", c->operands[i].size, c->operands[i].element_size);
+        printf(" [%u %u %x]", c->operands[i].size, c->operands[i].element_size,
+               c->operands[i].actions);
     }
     printf("\n");
 }

@@ -19,6 +19,8 @@ struct zy_case {
 void zy_init(void);
 /* Decodes c->bytes by both. Returns what differs; NULL: nothing. */
 const char *zy_compare(struct zy_case *c);
+/* Decodes by one of them and returns the length, 1 for what is no instruction. */
+unsigned zy_decode_only(struct zy_case *c, bool zydis);
 void zy_print(const struct zy_case *c, const char *what);
 
 /* Why a difference is as it should be; NULL: it is not known. */

@@ -60,6 +60,15 @@ static const struct {
     {"mnemonic", " wbnoinvd ", "Zydis shows WBINVD in some modes"},
     {"number of operands", " fucomp ", "FUCOMP ST(i) (SDM 2A), Zydis shows ST(0)"},
     {"only ours decodes", " vpinsrw vpinsrb vpextrw vpextrb ", "VEX.W is ignored (tried on a CPU)"},
+    {"access", " bsf bsr lsl ", "the target is kept in some cases, so it counts as read"},
+    {"access",
+     " cmovo cmovno cmovb cmovae cmovz cmovnz cmovbe cmova cmovs cmovns cmovp cmovnp cmovl cmovge"
+     " cmovle cmovg fcmovb fcmove fcmovbe fcmovu fcmovnb fcmovne fcmovnbe fcmovnu ",
+     "a move that does not happen keeps the target (and clears its upper half), so it reads it"},
+    {"access",
+     " movlps movhlps movhps movlhps movlpd movhpd movss movsd cvtpi2ps sqrtss sqrtsd rsqrtss rcpss"
+     " cvtss2sd cvtsd2ss roundss roundsd ",
+     "the rest of the target is kept, so it counts as read"},
     {"segment", " jmp call ", "3E is a DS override here, NOTRACK in Zydis"},
     {"segment", " lea ", "LEA uses no segment"},
     {"implicit registers", " pusha pushad popa popad ", "all registers: the mnemonic says so"},

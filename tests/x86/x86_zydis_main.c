@@ -3,6 +3,7 @@
  *                                       from end to end, in each of the three modes
  *        x86_zydis random SEED COUNT    random bytes in the three modes
  *        x86_zydis mutate SEED COUNT FILE   pieces of a file with some bits changed
+ *        x86_zydis speed FILE           ns for an instruction of a file's bytes, ours and Zydis's
  *        x86_zydis all STEP             every prefix, map, opcode and ModRM; each STEP-th
  * Prints what differs without a known reason, and how often each known reason was met.
  */
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/attr.h"
 #include "x86_zydis.h"
@@ -257,6 +259,32 @@ static void try_all(uint64_t step)
     }
 }
 
+static double cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static void measure(const char *path)
+{
+    size_t size = 0;
+    uint8_t *bytes = read_file(path, &size);
+    for (int who = 0; bytes != NULL && who < 6; who++) {
+        struct zy_case c = {.mode = X86_MODE_64};
+        uint64_t instructions = 0;
+        double start = cpu_ns();
+        for (size_t at = 0; at < size; instructions++) {
+            c.bytes = bytes + at;
+            c.size = size - at;
+            at += zy_decode_only(&c, who & 1);
+        }
+        double took = (cpu_ns() - start) / (double)instructions;
+        printf("%s %.1f ns each of %" PRIu64 "\n", who & 1 ? "Zydis" : "ours", took, instructions);
+    }
+    free(bytes);
+}
+
 int main(int argc, char **argv)
 {
     zy_init();
@@ -267,6 +295,9 @@ int main(int argc, char **argv)
     } else if (argc == 4 && strcmp(argv[1], "random") == 0) {
         state = strtoull(argv[2], NULL, 0);
         try_random(strtoull(argv[3], NULL, 0));
+    } else if (argc == 3 && strcmp(argv[1], "speed") == 0) {
+        measure(argv[2]);
+        return 0;
     } else if (argc == 5 && strcmp(argv[1], "mutate") == 0) {
         state = strtoull(argv[2], NULL, 0);
         try_mutated(strtoull(argv[3], NULL, 0), argv[4]);
