@@ -191,10 +191,11 @@ int engine_cleanup(struct engine *engine, const char *id, struct st_err *err)
     if (r == -ST_ENOTFOUND) {
         return 0;
     }
-    if (r < 0 || engine_alive(engine, id) != 0) {
-        return r;
+    int alive = r < 0 ? r : engine_alive(engine, id);
+    if (alive < 0 && alive != -ST_ENOENT) {
+        return r < 0 ? r : st_fail_os(err, alive, "the state of %s", instance->config->name);
     }
-    return engine_clean(instance, err);
+    return alive == 0 ? engine_clean(instance, err) : 0;
 }
 
 /* ---- collection ---- */
@@ -207,7 +208,7 @@ static size_t collect_folder(struct engine *engine, const char *id)
     struct st_err ignored;
 
     int alive = engine_alive(engine, id);
-    if (alive == 1) {
+    if (alive != 0 && alive != -ST_ENOENT) {
         return 0;
     }
     int r = engine_home_open(engine, id, &instance, &ignored);
@@ -221,7 +222,7 @@ static size_t collect_folder(struct engine *engine, const char *id)
     if (engine_home_lock(instance, false, &ignored) < 0) {
         return 0; /* Somebody is at it. */
     }
-    if (engine_alive(engine, id) != 1) {
+    if (engine_has_monitor(instance, &ignored) == 0) {
         (void)engine_clean(instance, &ignored);
     }
     return 1;

@@ -462,30 +462,53 @@ static void write_ports(struct json_writer *w, const struct engine_network *netw
     json_write_end(w);
 }
 
-static void write_network(struct json_writer *w, struct engine_instance *instance)
+/* How a running instance is on the network now. */
+struct on_network {
+    struct net_lease lease;
+    bool leased;
+    struct engine_binding *bindings;
+    size_t bindings_count;
+};
+
+static void on_network_done(struct on_network *on)
+{
+    free(on->bindings);
+    net_lease_done(&on->lease);
+}
+
+/* Whatever it returns, on_network_done is to be called. */
+static int read_network(struct engine_instance *instance, struct on_network *on, struct st_err *err)
+{
+    int r = engine_ports(instance, &on->bindings, err);
+
+    on->bindings_count = r > 0 ? (size_t)r : 0;
+    r = r < 0 ? r : engine_has_monitor(instance, err);
+    if (r < 1 || !st_streq(instance->config->network.mode, "bridge")) {
+        return r;
+    }
+    r = net_lease_get(&instance->engine->net, instance->config->id, &on->lease, err);
+    on->leased = r >= 0;
+    return r == -ST_ENOTFOUND ? 0 : r;
+}
+
+static void write_network(struct json_writer *w, const struct engine_instance *instance,
+                          const struct on_network *on)
 {
     const char *mode = instance->config->network.mode;
-    st_auto(net_lease) struct net_lease lease = {0};
-    st_auto(free) struct engine_binding *bindings = NULL;
-    bool bridge = st_streq(mode, "bridge");
-    int count = engine_ports(instance, &bindings, NULL);
-    bool leased = count >= 0 && bridge &&
-                  engine_alive(instance->engine, instance->config->id) == 1 &&
-                  net_lease_get(&instance->engine->net, instance->config->id, &lease, NULL) >= 0;
 
     json_write_key(w, "NetworkSettings");
     json_write_object(w);
     json_write_key_string(w, "Bridge", "");
     json_write_key_string(w, "SandboxID", "");
     json_write_key_string(w, "SandboxKey", "");
-    write_ports(w, &instance->config->network, bindings, count > 0 ? (size_t)count : 0);
-    write_endpoint(w, leased ? &lease : NULL, false);
+    write_ports(w, &instance->config->network, on->bindings, on->bindings_count);
+    write_endpoint(w, on->leased ? &on->lease : NULL, false);
     json_write_key(w, "Networks");
     json_write_object(w);
     if (!st_starts_with(mode, "container:")) {
         json_write_key(w, mode);
         json_write_object(w);
-        write_endpoint(w, leased ? &lease : NULL, true);
+        write_endpoint(w, on->leased ? &on->lease : NULL, true);
         json_write_end(w);
     }
     json_write_end(w);
@@ -530,13 +553,16 @@ int engine_inspect(struct engine_instance *instance, bool size, struct st_buf *t
     const struct engine_config *config = instance->config;
     struct json_writer w = {.to = to, .indent = 4};
     struct engine_state state;
+    struct on_network on = {0};
     char name[300];
     int64_t own = 0;
     int64_t all = 0;
     int r = engine_state_read(instance, &state, err);
 
     r = r < 0 || !size ? r : engine_size(instance, &own, &all, err);
+    r = r < 0 ? r : read_network(instance, &on, err);
     if (r < 0) {
+        on_network_done(&on);
         return r;
     }
     st_snprintf(name, sizeof(name), "/%s", config->name);
@@ -564,7 +590,8 @@ int engine_inspect(struct engine_instance *instance, bool size, struct st_buf *t
     }
     write_mounts(&w, instance);
     write_config(&w, config);
-    write_network(&w, instance);
+    write_network(&w, instance, &on);
+    on_network_done(&on);
     json_write_end(&w);
     return st_buf_status(to);
 }

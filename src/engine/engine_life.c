@@ -49,7 +49,8 @@ static int watch(struct engine_instance *instance, unsigned wants, int *ret_fd, 
     *ret_fd = -1;
     for (;;) {
         int r = say_hello(instance, wants, ret_fd, err);
-        if (r >= 0 || engine_alive(instance->engine, instance->config->id) != 1) {
+        int alive = r >= 0 ? 0 : engine_has_monitor(instance, NULL);
+        if (alive == 0) {
             return 0;
         }
         if (os_monotonic_ns() > end) {
@@ -98,8 +99,9 @@ static int await_exit(int fd, int timeout_ms, int *ret_exit_code)
 static int await_gone(struct engine_instance *instance, struct st_err *err)
 {
     for (int waited = 0; waited < GONE_TIMEOUT_MS; waited += GONE_POLL_MS) {
-        if (engine_alive(instance->engine, instance->config->id) != 1) {
-            return engine_cleanup(instance->engine, instance->config->id, err);
+        int alive = engine_has_monitor(instance, err);
+        if (alive <= 0) {
+            return alive < 0 ? alive : engine_cleanup(instance->engine, instance->config->id, err);
         }
         os_sleep_ns(GONE_POLL_MS * NS_PER_MS);
     }
@@ -148,7 +150,7 @@ static int kill_hard(struct engine_instance *instance, int fd, struct st_err *er
         thaw(instance, false);
         r = await_exit(fd, GONE_TIMEOUT_MS, &code);
     }
-    if (r <= 0 || (code < 0 && engine_alive(instance->engine, instance->config->id) == 1)) {
+    if (r <= 0 || (code < 0 && engine_has_monitor(instance, NULL) != 0)) {
         kill_monitor(instance);
     }
     return await_gone(instance, err);
@@ -324,7 +326,11 @@ int engine_remove(struct engine_instance *instance, bool force, bool volumes, st
     if (r < 0 && !force) {
         return r;
     }
-    if (engine_alive(instance->engine, instance->config->id) == 1) {
+    int alive = engine_has_monitor(instance, err);
+    if (alive < 0) {
+        return alive;
+    }
+    if (alive == 1) {
         if (!force) {
             return st_fail(err, ST_ECONFLICT,
                            "cannot remove container \"/%s\": container is %s: stop the container "
@@ -346,10 +352,12 @@ int engine_remove(struct engine_instance *instance, bool force, bool volumes, st
     if (r < 0) {
         return r;
     }
-    int alive = engine_alive(instance->engine, instance->config->id);
+    alive = engine_alive(instance->engine, instance->config->id);
     if (alive == 1) {
         r = st_fail(err, ST_ECONFLICT, "container %s was started meanwhile",
                     instance->config->name);
+    } else if (alive != -ST_ENOENT && alive < 0) {
+        r = st_fail_os(err, alive, "the state of %s", instance->config->name);
     } else if (alive == 0) {
         r = engine_clean_run(instance, err);
     }
@@ -413,11 +421,11 @@ int engine_ports(struct engine_instance *instance, struct engine_binding **ret_b
                  struct st_err *err)
 {
     st_auto(net_lease) struct net_lease lease = {0};
-    int r = engine_alive(instance->engine, instance->config->id);
+    int r = engine_has_monitor(instance, err);
 
     *ret_bindings = NULL;
-    if (r != 1 || !st_streq(instance->config->network.mode, "bridge")) {
-        return 0;
+    if (r < 1 || !st_streq(instance->config->network.mode, "bridge")) {
+        return r < 0 ? r : 0;
     }
     r = net_lease_get(&instance->engine->net, instance->config->id, &lease, err);
     if (r < 0) {

@@ -338,8 +338,9 @@ static int follow(struct reader *reader, int events, int *fd, off_t at)
 
     while (r >= 0 && alive && !is_over(reader)) {
         /* Whether it lives is asked before reading, so that its last words are read. */
-        alive = engine_alive(instance->engine, instance->config->id) == 1;
-        r = renew(reader, fd, &at);
+        r = engine_has_monitor(instance, reader->err);
+        alive = r == 1;
+        r = r < 0 ? r : renew(reader, fd, &at);
         r = r < 0 || *fd < 0 ? r : read_on(reader, *fd, &at);
         r = r < 0 ? r : flush(reader);
         if (r >= 0 && alive && !is_over(reader)) {

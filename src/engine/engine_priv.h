@@ -90,8 +90,11 @@ int engine_name_rebuild(struct engine *engine, struct st_err *err);
 
 /* ---- engine_state.c ---- */
 
-/* The lock file of a running instance: 1 a monitor holds it, 0 none does, -ST_ENOENT. */
+/* The lock file of a running instance: 1 a monitor holds it, 0 none does, -ST_ENOENT there is none;
+ * any other failure says nothing about it. */
 int engine_alive(const struct engine *engine, const char *id);
+/* Has it a monitor? 1, 0, or a failure. */
+int engine_has_monitor(const struct engine_instance *instance, struct st_err *err);
 int engine_state_read(struct engine_instance *instance, struct engine_state *ret_state,
                       struct st_err *err);
 /* Parses the text of "state" or "exit"; fields that it does not have keep their value. */

@@ -584,6 +584,10 @@ int engine_start(struct engine_instance *instance, const struct engine_start_opt
         return r;
     }
     int alive = engine_alive(instance->engine, instance->config->id);
+    if (alive < 0 && alive != -ST_ENOENT) {
+        engine_home_unlock(instance);
+        return st_fail_os(e, alive, "the state of %s", instance->config->name);
+    }
     if (alive == 1) {
         engine_home_unlock(instance);
         return options->attach ? st_fail(e, ST_ESTATE, "Container %s is already running",

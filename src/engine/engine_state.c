@@ -67,6 +67,15 @@ int engine_alive(const struct engine *engine, const char *id)
     return r == -ST_EAGAIN ? 1 : r;
 }
 
+int engine_has_monitor(const struct engine_instance *instance, struct st_err *err)
+{
+    int r = engine_alive(instance->engine, instance->config->id);
+
+    return r >= 0            ? r
+           : r == -ST_ENOENT ? 0
+                             : st_fail_os(err, r, "the state of %s", instance->config->name);
+}
+
 int engine_state_parse(const char *text, size_t length, struct engine_state *state,
                        uint64_t *ret_pid_start, struct st_err *err)
 {
@@ -124,9 +133,9 @@ int engine_state_read(struct engine_instance *instance, struct engine_state *ret
     char path[ENGINE_ID_LENGTH + 16];
     uint64_t pid_start = 0;
 
-    int alive = engine_alive(engine, instance->config->id);
-    if (alive < 0 && alive != -ST_ENOENT) {
-        return st_fail_os(err, alive, "the state of %s", instance->config->name);
+    int alive = engine_has_monitor(instance, err);
+    if (alive < 0) {
+        return alive;
     }
     if (alive == 1) {
         st_snprintf(path, sizeof(path), "%s/state", instance->config->id);

@@ -308,7 +308,8 @@ int engine_home_open(struct engine *engine, const char *id, struct engine_instan
     }
     instance->engine = engine;
     instance->home_fd = os_openat(engine->homes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    if (instance->home_fd < 0) {
+    /* What cannot be opened now is not to be taken for an instance that is gone. */
+    if (instance->home_fd == -ST_ENOENT) {
         instance->home_fd =
             os_openat(engine->folders_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
         instance->in_run = true;
@@ -347,9 +348,12 @@ int engine_home_lock(struct engine_instance *instance, bool wait, struct st_err 
         return st_fail_os(err, r, "locking %s", instance->config->name);
     }
     r = os_fstatat(homes_of(instance), instance->config->id, &there, AT_SYMLINK_NOFOLLOW);
-    if (r < 0 || there.st_ino != ours.st_ino || there.st_dev != ours.st_dev) {
+    bool same = r >= 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
+    if (!same) {
         (void)os_flock(instance->home_fd, LOCK_UN);
-        return st_fail(err, ST_ENOTFOUND, "No such container: %s", instance->config->name);
+        return r < 0 && r != -ST_ENOENT
+                   ? st_fail_os(err, r, "locking %s", instance->config->name)
+                   : st_fail(err, ST_ENOTFOUND, "No such container: %s", instance->config->name);
     }
     instance->locked = true;
     return 0;
