@@ -2,14 +2,15 @@
 """Makes each call of src/os fail, one after another, in every command: no crash, no hang, an error in one line, and
 nothing left that the next command does not clean. Or kills a process of every command at random instants.
 
-Usage: torture.py BUILD [--program strata-oci|strata] [--case NAME]... [--every N] [--turn N] [--budget SECONDS] [--list]
+Usage: torture.py BUILD [--program strata-oci|strata] [--case NAME]... [--call N]... [--every N] [--turn N]
+                  [--budget SECONDS] [--list]
        torture.py BUILD --kill COUNT [--seed N] [--program ...] [--case NAME]...
 
 With --kill (any build) each try runs one command and kills with SIGKILL, at a random instant of it, the command or one
 of the strata, strata-oci and strata-monitor processes that it started; a user's next command must clean what is left.
 Without, BUILD is configured with -Dfault_injection=true (./bootstrap build torture). A command is run once to count its calls,
 which all processes of its family number together, then once for each number with that call failing (src/os/fault.h).
-Every N-th number is tried with --every; with a budget, numbers are drawn evenly so that the time suffices; another
+Numbers are chosen with --call, or every N-th is tried with --every; with a budget, numbers are drawn evenly so that the time suffices; another
 --turn gives each call another errno. Every command that --help tells of must have a case. Needs root: it runs in a
 network, a mount and a process namespace of its own.
 Prints one line per finding and one per case; exit status 1 if anything was found, 77 if it cannot run.
@@ -216,13 +217,13 @@ class Torturer:
             self.find(case, number, f"{name} killed: the command hangs")
         self.settle(case, number, f"{name} killed")
 
-    def torture(self, case, every, seconds):
+    def torture(self, case, calls_wanted, every, seconds):
         self.start(case)
         calls = self.plan.read()[0]
         if calls == 0:
             self.find(case, 0, "no call counted: is this a build with -Dfault_injection=true?")
             return
-        numbers, began = list(range(1, calls + 1, every)), time.monotonic()
+        numbers, began = calls_wanted or list(range(1, calls + 1, every)), time.monotonic()
         if seconds:
             random.shuffle(numbers)
         tried = ended_badly = 0
@@ -256,6 +257,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--program")
     parser.add_argument("--case", action="append", default=[])
+    parser.add_argument("--call", type=int, action="append", default=[])
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--turn", type=int, default=0)
     parser.add_argument("--budget", type=int, default=0)
@@ -290,7 +292,7 @@ def main():
             for case in cases:  # what they share (a bridge and its rules) exists after this
                 torturer.start(case)
             for case in cases:
-                torturer.torture(case, args.every, args.budget / len(cases) if args.budget else 0)
+                torturer.torture(case, args.call, args.every, args.budget / len(cases) if args.budget else 0)
         print(f"torture: {len(cases)} cases, {len(torturer.bad)} findings")
         sys.exit(1 if torturer.bad else 0)
     finally:

@@ -184,7 +184,7 @@ class Strata:
         yield StrataCase(self, "exec-detached", "running", ["exec", "-d", tag, "sleep", "100"])
         yield StrataCase(self, "ps", "running", ["ps", "-a"], shows=tag)
         yield StrataCase(self, "ps-size", "bridged", ["ps", "-as"], shows="virtual")
-        yield StrataCase(self, "inspect", "running", ["inspect", tag], shows=tag)
+        yield StrataCase(self, "inspect", "bridged", ["inspect", tag], shows='"HostIp": "127.0.0.1"')
         yield StrataCase(self, "logs", "running", ["logs", tag])
         yield StrataCase(self, "logs-follow", "brief", ["logs", "-f", tag], shows="words")
         yield StrataCase(self, "port", "bridged", ["port", tag], shows="127.0.0.1:")
