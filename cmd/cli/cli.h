@@ -110,7 +110,8 @@ struct cli_program {
     const char *summary; /* one full sentence */
     const char *about;
     const struct cli_option *options[CLI_TABLES];
-    const struct cli_verb *const *verbs; /* NULL-terminated */
+    const struct cli_verb *const *verbs; /* NULL-terminated; NULL: a program of one purpose */
+    cli_run_fn *run;                     /* without verbs: what it does; it takes no arguments */
     const struct cli_example *examples;
     const struct cli_exit *exits;
     const char *files; /* paragraphs of the man page's FILES, may be NULL */

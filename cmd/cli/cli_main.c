@@ -71,7 +71,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
         r = answer(&cli, &err);
     } else if (r == 0) {
         r = program->prepare != NULL ? program->prepare(&cli, &err) : 0;
-        r = r == 0 ? cli.verb->run(&cli, &err) : r;
+        r = r < 0 ? r : (cli.verb != NULL ? cli.verb->run : program->run)(&cli, &err);
     }
     if (r < 0) {
         if (err.code == 0) {

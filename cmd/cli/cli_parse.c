@@ -417,6 +417,17 @@ static int read_verb(struct reader *in)
     return 0;
 }
 
+/* A program without verbs takes options alone. */
+static int read_no_arguments(struct reader *in)
+{
+    if (in->at < in->n) {
+        int r = st_fail(in->err, ST_EINVAL, "unexpected argument \"%s\"", in->argv[in->at]);
+        hint_help(in);
+        return r;
+    }
+    return check_environment(in, NULL);
+}
+
 /* `help VERB...` and the hidden --generate stand for themselves. */
 static bool read_special(struct reader *in)
 {
@@ -443,6 +454,9 @@ int cli_parse(struct cli *cli, const struct cli_program *program, int argc, char
     int r = read_options(&in);
     if (r < 0 || cli->asked != CLI_ASKED_RUN) {
         return r;
+    }
+    if (program->verbs == NULL) {
+        return read_no_arguments(&in);
     }
     if (in.at < in.n && st_streq(argv[in.at], "help") &&
         cli_find_verb(program->verbs, "help") == NULL) {

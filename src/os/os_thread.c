@@ -11,7 +11,23 @@
 
 #include "os/os_priv.h"
 
-static int start_blocked(struct os_thread *thread, void *(*run)(void *argument), void *argument)
+static void (*thread_enter)(void);
+
+void os_thread_on_start(void (*enter)(void))
+{
+    thread_enter = enter;
+}
+
+static void *begin(void *argument)
+{
+    struct os_thread *thread = argument;
+    if (thread_enter != NULL) {
+        thread_enter();
+    }
+    return thread->run(thread->argument);
+}
+
+static int start_blocked(struct os_thread *thread)
 {
     sigset_t all;
     sigset_t before;
@@ -22,7 +38,7 @@ static int start_blocked(struct os_thread *thread, void *(*run)(void *argument),
     sigdelset(&all, SIGFPE);
     sigdelset(&all, SIGILL);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    errno = pthread_create(&thread->handle, NULL, run, argument);
+    errno = pthread_create(&thread->handle, NULL, begin, thread);
     int r = errno != 0 ? -1 : 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return r;
@@ -30,7 +46,9 @@ static int start_blocked(struct os_thread *thread, void *(*run)(void *argument),
 
 int os_thread_start(struct os_thread *thread, void *(*run)(void *argument), void *argument)
 {
-    int r = OS_CALL(start_blocked(thread, run, argument));
+    thread->run = run;
+    thread->argument = argument;
+    int r = OS_CALL(start_blocked(thread));
     thread->running = r == 0;
     return r;
 }
@@ -53,9 +71,14 @@ void os_futex_wake(const uint32_t *word, unsigned count)
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, ST_MIN(count, (unsigned)INT_MAX));
 }
 
-int os_thread_signal(const struct os_thread *thread, int signal_number)
+int os_thread_id(void)
 {
-    return -pthread_kill(thread->handle, signal_number);
+    return gettid();
+}
+
+int os_thread_signal(int thread_id, int signal_number)
+{
+    return OS_CALL(tgkill(getpid(), thread_id, signal_number));
 }
 
 int os_thread_unblock(int signal_number)

@@ -11,12 +11,18 @@
 struct os_thread {
     pthread_t handle;
     bool running;
+    void *(*run)(void *argument); /* private, as the next */
+    void *argument;
 };
 
 /* Runs run(argument) in a thread of its own, with all signals but those of its own faults blocked.
  * `thread` is the caller's and
  * stays where it is until os_thread_join. */
 int os_thread_start(struct os_thread *thread, void *(*run)(void *argument), void *argument);
+
+/* What every thread that is started later does first: a program that locks itself up sets it before
+ * it has threads. NULL: nothing. */
+void os_thread_on_start(void (*enter)(void));
 
 /* Waits for the thread's end; nothing if it was never started. */
 void os_thread_join(struct os_thread *thread);
@@ -27,8 +33,9 @@ void os_futex_wait(const uint32_t *word, uint32_t value);
 /* Wakes up to `count` of the threads that wait on the word. */
 void os_futex_wake(const uint32_t *word, unsigned count);
 
-/* Sends the calling process's signal to one of its threads, which runs. */
-int os_thread_signal(const struct os_thread *thread, int signal_number);
+/* The kernel's number of the calling thread, and a signal to a thread of this process by it. */
+int os_thread_id(void);
+int os_thread_signal(int thread_id, int signal_number);
 /* Lets a signal through to the calling thread. */
 int os_thread_unblock(int signal_number);
 /* Names the calling thread, up to 15 bytes, for who looks at the process. */
