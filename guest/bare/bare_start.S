@@ -13,7 +13,7 @@
     .code32
     .balign 8
 multiboot2:
-    .long 0xe85250d6, 0, 24, -(0xe85250d6 + 24)
+    .long 0xe85250d6, 0, 24, 0x100000000 - (0xe85250d6 + 24)
     .long 0, 8                     /* the end of the tags */
     .globl start
 start:

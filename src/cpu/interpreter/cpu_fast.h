@@ -40,8 +40,8 @@ static inline bool cpu_fast_chains(uint16_t handler)
 }
 
 #define CPU_FAST(name)                                                                             \
-    struct cpu_next cpu_fast_##name(struct cpu *cpu, const struct cpu_op *op, uint64_t flags,      \
-                                    const void *table)
+    struct cpu_next cpu_fast_##name(ST_UNUSED struct cpu *cpu, const struct cpu_op *op,            \
+                                    uint64_t flags, const void *table)
 
 /* Go to an op's handler. */
 #ifdef CPU_TAIL_CALLS

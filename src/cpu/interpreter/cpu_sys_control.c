@@ -105,17 +105,15 @@ static enum cpu_result write_dr(struct cpu *cpu, const struct x86_insn *insn)
     if (!debug_register(cpu, insn->operands[0].reg, &number)) {
         return CPU_FAULT;
     }
-    if (number >= 6 && value >> 32 != 0) {
+    if (number < 4) {
+        cpu->dr[number] = value;
+    } else if (value >> 32 != 0) {
         return cpu_raise(cpu, CPU_GP);
-    }
-    if (number == 6) {
+    } else if (number == 6) {
         cpu->dr6 = (value & 0xe00f) | X86_DR6_FIXED;
         return CPU_NEXT;
-    }
-    if (number == 7) {
-        cpu->dr7 = (value & 0xffff23ffu) | X86_DR7_FIXED;
     } else {
-        cpu->dr[number] = value;
+        cpu->dr7 = (value & 0xffff23ffu) | X86_DR7_FIXED;
     }
     cpu_watch_update(cpu);
     return CPU_END;
