@@ -148,6 +148,23 @@ void cpu_place_write(struct cpu *cpu, const struct cpu_place *place, const void 
 
 /* ---- translation ---- */
 
+/* A write entry, but for a page with decoded code. The mark is looked at again once the entry can
+ * be seen: see cpu_tlb_protect. */
+static void insert_write(struct cpu *cpu, uint64_t linear, uint8_t *page,
+                         enum cpu_privilege privilege, uint64_t page_size, const uint8_t *bits)
+{
+    if ((__atomic_load_n(bits, __ATOMIC_SEQ_CST) & MEM_PAGE_CODE) != 0) {
+        return;
+    }
+    cpu_tlb_insert(cpu, cpu->tlb_write, linear, page, privilege, page_size);
+    if (cpu->vcpu.set->count > 1) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if ((__atomic_load_n(bits, __ATOMIC_SEQ_CST) & MEM_PAGE_CODE) != 0) {
+            cpu->tlb_write[cpu_tlb_index(linear)].tag = 0;
+        }
+    }
+}
+
 bool cpu_translate(struct cpu *cpu, uint64_t linear, enum cpu_access_kind kind,
                    enum cpu_privilege privilege, struct cpu_place *ret_place)
 {
@@ -181,9 +198,7 @@ bool cpu_translate(struct cpu *cpu, uint64_t linear, enum cpu_access_kind kind,
         if (__atomic_load_n(&cpu->memory->log_dirty, __ATOMIC_RELAXED)) {
             __atomic_fetch_or(ret_place->bits, MEM_PAGE_DIRTY, __ATOMIC_RELAXED);
         }
-        if ((__atomic_load_n(ret_place->bits, __ATOMIC_SEQ_CST) & MEM_PAGE_CODE) == 0) {
-            cpu_tlb_insert(cpu, cpu->tlb_write, linear, page, privilege, page_size);
-        }
+        insert_write(cpu, linear, page, privilege, page_size, ret_place->bits);
     }
     return true;
 }

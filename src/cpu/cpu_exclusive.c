@@ -1,12 +1,25 @@
 /* Being alone. Entering and wishing are ordered by sequentially consistent accesses: either the one
- * that enters sees the wish, or the one that wishes sees it inside and waits. */
+ * that enters sees the wish, or the one that wishes sees it inside and waits. Waiting is short, but
+ * the one waited for may not be running just now: after some looks its core is given away. */
 #include "cpu/cpu_exclusive.h"
 #include "cpu/cpu_mmu.h"
 #include "cpu/interpreter/cpu_fpu.h"
 
+enum { LOOKS_BEFORE_YIELD = 200 };
+
+static void wait_a_moment(struct cpu *cpu, unsigned *looks)
+{
+    if (++*looks < LOOKS_BEFORE_YIELD) {
+        __builtin_ia32_pause();
+    } else {
+        plat_yield(cpu->platform);
+    }
+}
+
 void cpu_guest_enter(struct cpu *cpu)
 {
     uint32_t me = cpu->vcpu.index + 1;
+    unsigned looks = 0;
 
     for (;;) {
         uint32_t owner;
@@ -18,7 +31,7 @@ void cpu_guest_enter(struct cpu *cpu)
         }
         __atomic_store_n(&cpu->in_guest, 0, __ATOMIC_SEQ_CST);
         while (__atomic_load_n(&cpu->shared->exclusive, __ATOMIC_SEQ_CST) != 0) {
-            __builtin_ia32_pause();
+            wait_a_moment(cpu, &looks);
         }
     }
 }
@@ -33,6 +46,7 @@ void cpu_exclusive_begin(struct cpu *cpu)
 {
     const struct vcpu_set *set = cpu->vcpu.set;
     uint32_t expected = 0;
+    unsigned looks = 0;
 
     if (set->count == 1) {
         return;
@@ -41,7 +55,7 @@ void cpu_exclusive_begin(struct cpu *cpu)
     while (!__atomic_compare_exchange_n(&cpu->shared->exclusive, &expected, cpu->vcpu.index + 1,
                                         false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         expected = 0;
-        __builtin_ia32_pause();
+        wait_a_moment(cpu, &looks);
     }
     cpu_guest_enter(cpu);
     for (unsigned i = 0; i < set->count; i++) {
@@ -53,8 +67,9 @@ void cpu_exclusive_begin(struct cpu *cpu)
         if (__atomic_load_n(&other->in_guest, __ATOMIC_SEQ_CST) != 0) {
             cpu_attend(other, CPU_ATT_PAUSE);
         }
+        looks = 0;
         while (__atomic_load_n(&other->in_guest, __ATOMIC_SEQ_CST) != 0) {
-            __builtin_ia32_pause();
+            wait_a_moment(cpu, &looks);
         }
     }
 }
@@ -66,6 +81,22 @@ void cpu_exclusive_end(struct cpu *cpu)
     }
 }
 
+/* Whether another vCPU has a write entry for the page. Read while it runs: cpu_translate inserts an
+ * entry, then looks for the mark of code; the mark was set before this reads the entries. One of
+ * the two sees the other. */
+static bool others_write(const struct cpu *cpu, const uint8_t *host_page)
+{
+    const struct vcpu_set *set = cpu->vcpu.set;
+
+    for (unsigned i = 0; i < set->count; i++) {
+        if (set->vcpus[i] != &cpu->vcpu &&
+            cpu_tlb_has_host(cpu_of(set->vcpus[i])->tlb_write, host_page)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void cpu_tlb_protect(struct cpu *cpu, uint64_t physical_page)
 {
     const struct vcpu_set *set = cpu->vcpu.set;
@@ -73,6 +104,10 @@ void cpu_tlb_protect(struct cpu *cpu, uint64_t physical_page)
 
     cpu_place_physical(cpu, physical_page, &place);
     if (place.host == NULL) {
+        return;
+    }
+    cpu_tlb_drop_host(cpu->tlb_write, place.host);
+    if (set->count == 1 || !others_write(cpu, place.host)) {
         return;
     }
     cpu_exclusive_begin(cpu);

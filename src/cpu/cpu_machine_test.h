@@ -84,6 +84,11 @@ static void fake_wake(struct platform *platform, unsigned vcpu)
     (void)vcpu;
 }
 
+static void fake_yield(struct platform *platform)
+{
+    (void)platform;
+}
+
 static uint64_t test_io_read(void *machine, uint16_t port, unsigned size)
 {
     (void)machine;
@@ -192,6 +197,7 @@ static int machine_setup_model(enum cpu_model model, unsigned count)
     ops.code_free = fake_code_free;
     ops.guarded_call = fake_guarded_call;
     ops.wake = fake_wake;
+    ops.yield = fake_yield;
     tm.fake.platform.ops = &ops;
     tm.ram = plat_fake_alloc(&tm.fake.platform, RAM_SIZE);
     tm.page_bits = plat_fake_alloc(&tm.fake.platform, mem_page_bits_size(RAM_SIZE));

@@ -84,5 +84,7 @@ void cpu_tlb_flush(struct cpu *cpu);
 void cpu_tlb_flush_page(struct cpu *cpu, uint64_t linear);
 /* Clears the tables: addends hold no more. */
 void cpu_tlb_clear(struct cpu *cpu);
+/* Whether an entry leads to a page of the host; the table may be another vCPU's that runs. */
+bool cpu_tlb_has_host(const struct cpu_tlb_entry *table, const uint8_t *host_page);
 /* Drops what leads to a page of the host. */
 void cpu_tlb_drop_host(struct cpu_tlb_entry *table, const uint8_t *host_page);

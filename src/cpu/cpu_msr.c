@@ -6,12 +6,20 @@
 #include "cpu/cpu_lapic.h"
 #include "cpu/cpu_sys.h"
 
+#define MSR_K7_EVNTSEL0 0xc0010000u
+#define MSR_AMD_NB_CFG 0xc001001fu
+
 enum {
     MSR_MTRR_CAP = X86_MTRR_CAP_FIXED | X86_MTRR_CAP_WC | VCPU_MTRR_VARIABLE,
     HWCR_TSC_FREQUENCY = 1 << 24, /* the TSC counts with P0's frequency */
     DE_CFG_LFENCE = 1 << 1,       /* LFENCE waits for all before it */
-    APIC_PAGE_BITS = 0xfff,
 };
+
+/* AMD's event counters of old, which all its CPUs have: they count nothing here. */
+static bool event_counter(uint32_t msr)
+{
+    return msr >= MSR_K7_EVNTSEL0 && msr < MSR_K7_EVNTSEL0 + 8;
+}
 
 /* Which of the eleven fixed-range registers. -1: none. */
 static int fixed_mtrr(uint32_t msr)
@@ -148,10 +156,12 @@ bool cpu_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *ret_value)
     case X86_MSR_MCG_CAP: /* no banks */
     case X86_MSR_K8_SYSCFG:
     case X86_MSR_K8_INT_PENDING:
+    case MSR_AMD_NB_CFG:
         *ret_value = 0;
         return true;
     default:
-        return false;
+        *ret_value = 0;
+        return event_counter(msr);
     }
 }
 
@@ -300,10 +310,11 @@ bool cpu_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
     case X86_MSR_BIOS_SIGN_ID:
     case X86_MSR_K7_HWCR:
     case X86_MSR_AMD_DE_CFG:
+    case MSR_AMD_NB_CFG:
     case X86_MSR_P5_MC_ADDR:
     case X86_MSR_P5_MC_TYPE:
         return true; /* as AMD's and KVM's: taken, without effect */
     default:
-        return write_kvm(cpu, msr, value);
+        return event_counter(msr) || write_kvm(cpu, msr, value);
     }
 }

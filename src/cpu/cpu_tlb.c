@@ -187,8 +187,29 @@ void cpu_tlb_insert(struct cpu *cpu, struct cpu_tlb_entry *table, uint64_t linea
         }
         cpu->large_1g |= page_size > 1u << 22;
     }
-    entry->tag = (linear & CPU_PAGE_MASK) | (uint64_t)cpu->space << 2 | privilege;
-    entry->addend = (uint64_t)(uintptr_t)host - (linear & CPU_PAGE_MASK);
+    /* Other vCPUs read the entry, see cpu_tlb_protect. */
+    __atomic_store_n(&entry->addend, (uint64_t)(uintptr_t)host - (linear & CPU_PAGE_MASK),
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->tag, (linear & CPU_PAGE_MASK) | (uint64_t)cpu->space << 2 | privilege,
+                     __ATOMIC_RELEASE);
+}
+
+/* An entry that changes meanwhile is taken for one that leads there, or the page it leads to was
+ * marked before it was made. */
+bool cpu_tlb_has_host(const struct cpu_tlb_entry *table, const uint8_t *host_page)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < CPU_TLB_SIZE; i++) {
+        uint64_t tag = __atomic_load_n(&table[i].tag, __ATOMIC_ACQUIRE);
+        uint64_t addend = __atomic_load_n(&table[i].addend, __ATOMIC_ACQUIRE);
+        bool changed = __atomic_load_n(&table[i].tag, __ATOMIC_ACQUIRE) != tag;
+
+        if (tag != 0 &&
+            (changed || (tag & CPU_PAGE_MASK) + addend == (uint64_t)(uintptr_t)host_page)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void cpu_tlb_drop_host(struct cpu_tlb_entry *table, const uint8_t *host_page)

@@ -1,6 +1,7 @@
 /* Clocks and randomness: see os_time.h. */
 #include "os/os_time.h"
 
+#include <sched.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -32,6 +33,11 @@ void os_sleep_ns(uint64_t ns)
     };
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, &rest) == EINTR) {
     }
+}
+
+void os_yield(void)
+{
+    (void)sched_yield();
 }
 
 void os_time_rfc3339(uint64_t realtime_ns, char ret_text[OS_TIME_TEXT])

@@ -13,6 +13,9 @@ uint64_t os_realtime_ns(void);
 /* Sleeps at least this long. */
 void os_sleep_ns(uint64_t ns);
 
+/* Lets another thread of this core run. */
+void os_yield(void);
+
 /* The longest text that os_time_rfc3339 makes, with its zero. */
 enum { OS_TIME_TEXT = 32 };
 

@@ -63,6 +63,7 @@ struct plat_ops {
     void (*guarded_call)(struct platform *platform, void (*stub)(void *argument), void *argument,
                          struct plat_fault *ret_fault);
     void (*wake)(struct platform *platform, unsigned vcpu);
+    void (*yield)(struct platform *platform);
 };
 
 struct platform {
@@ -142,6 +143,12 @@ static inline void plat_guarded_call(struct platform *platform, void (*stub)(voi
 static inline void plat_wake(struct platform *platform, unsigned vcpu)
 {
     platform->ops->wake(platform, vcpu);
+}
+
+/* Lets another thread run, for those that wait a moment for one. Any thread, any lock held. */
+static inline void plat_yield(struct platform *platform)
+{
+    platform->ops->yield(platform);
 }
 
 /* One line to the machine's log. What a guest can cause is rate-limited there and never above

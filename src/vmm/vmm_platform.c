@@ -154,6 +154,12 @@ static void guarded_call(struct platform *platform, void (*stub)(void *argument)
     };
 }
 
+static void yield(struct platform *platform)
+{
+    (void)platform;
+    os_yield();
+}
+
 static void wake(struct platform *platform, unsigned vcpu)
 {
     struct vmm_platform *vmm = of(platform);
@@ -176,6 +182,7 @@ static const struct plat_ops ops = {
     .code_free = code_free,
     .guarded_call = guarded_call,
     .wake = wake,
+    .yield = yield,
 };
 
 static void lock_device(void *argument)
