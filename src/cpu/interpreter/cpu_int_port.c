@@ -37,11 +37,12 @@ enum cpu_result cpu_int_ins(struct cpu *cpu, const struct x86_insn *insn)
     uint16_t port = (uint16_t)cpu->gpr[X86_RDX];
     struct cpu_string string;
 
+    /* Also a REP of nothing has to be allowed. */
+    if (!cpu_io_allowed(cpu, port, insn->operands[0].width)) {
+        return CPU_FAULT;
+    }
     if (!cpu_string_begin(cpu, insn, insn->operands[0].width, &string)) {
         return CPU_NEXT;
-    }
-    if (!cpu_io_allowed(cpu, port, string.width)) {
-        return CPU_FAULT;
     }
     do {
         uint64_t offset = cpu->gpr[X86_RDI] & string.mask;
@@ -68,11 +69,12 @@ enum cpu_result cpu_int_outs(struct cpu *cpu, const struct x86_insn *insn)
     uint16_t port = (uint16_t)cpu->gpr[X86_RDX];
     struct cpu_string string;
 
+    /* Also a REP of nothing has to be allowed. */
+    if (!cpu_io_allowed(cpu, port, insn->operands[1].width)) {
+        return CPU_FAULT;
+    }
     if (!cpu_string_begin(cpu, insn, insn->operands[1].width, &string)) {
         return CPU_NEXT;
-    }
-    if (!cpu_io_allowed(cpu, port, string.width)) {
-        return CPU_FAULT;
     }
     do {
         uint32_t value = 0;

@@ -14,24 +14,20 @@ void cpu_stack_set(struct cpu *cpu, uint64_t value)
         mask == 0xffff ? (cpu->gpr[X86_RSP] & ~mask) | (value & mask) : value & mask;
 }
 
-/* Pushes a value of `width` bytes of which `stored` are written. */
-static bool push(struct cpu *cpu, uint64_t value, unsigned width, unsigned stored)
+static bool push(struct cpu *cpu, uint64_t value, unsigned width)
 {
     uint64_t top = (cpu->gpr[X86_RSP] - width) & cpu->stack_mask;
 
-    if (!cpu_store(cpu, X86_SS, top, &value, stored)) {
+    if (!cpu_store(cpu, X86_SS, top, &value, width)) {
         return false;
     }
     cpu_stack_set(cpu, top);
     return true;
 }
 
-/* A segment register pushed with 32 bits or more: processors write the selector alone or zeroes
- * above it; 64-bit mode writes all. */
+/* A segment register is zero-extended: one of the two ways that the manual allows. */
 enum cpu_result cpu_int_push(struct cpu *cpu, const struct x86_insn *insn)
 {
-    bool segment = insn->operands[0].kind == X86_SEG;
-    unsigned width = insn->opsize;
     uint64_t value;
 
     if (!cpu_operand_read(cpu, insn, 0, &value)) {
@@ -40,7 +36,7 @@ enum cpu_result cpu_int_push(struct cpu *cpu, const struct x86_insn *insn)
     if (insn->operands[0].kind == X86_IMM) {
         value = (uint64_t)insn->imm;
     }
-    return push(cpu, value, width, segment && width == 4 ? 2 : width) ? CPU_NEXT : CPU_FAULT;
+    return push(cpu, value, insn->opsize) ? CPU_NEXT : CPU_FAULT;
 }
 
 /* POP to a register or memory. A memory operand's address is computed with rSP incremented. */
@@ -73,7 +69,7 @@ enum cpu_result cpu_int_pusha(struct cpu *cpu, const struct x86_insn *insn)
         }
     }
     for (unsigned i = 0; i < 8; i++) {
-        if (!push(cpu, i == X86_RSP ? before : cpu->gpr[i], width, width)) {
+        if (!push(cpu, i == X86_RSP ? before : cpu->gpr[i], width)) {
             cpu->gpr[X86_RSP] = before;
             return CPU_FAULT;
         }
@@ -101,38 +97,48 @@ enum cpu_result cpu_int_popa(struct cpu *cpu, const struct x86_insn *insn)
     return CPU_NEXT;
 }
 
-/* ENTER size, level (SDM 2, ENTER): the old rBP, copies of level - 1 frame pointers, the new one.
- */
+/* Checks all that ENTER reads and writes, so that it then faults nowhere. */
+static bool check_enter(struct cpu *cpu, unsigned width, unsigned level, uint64_t sp)
+{
+    uint64_t mask = cpu->stack_mask;
+    uint64_t bp = cpu->gpr[X86_RBP];
+    uint64_t frame = cpu->gpr[X86_RSP] - width;
+    uint64_t value;
+
+    for (unsigned i = 1; i < level; i++) {
+        if (!cpu_load(cpu, X86_SS, (bp - i * width) & mask, &value, width)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i <= level; i++) {
+        if (!cpu_probe_store(cpu, X86_SS, (frame - i * width) & mask, width)) {
+            return false;
+        }
+    }
+    /* The processor looks whether the new top could be written. */
+    return cpu_probe_store(cpu, X86_SS, sp & mask, width);
+}
+
+/* ENTER size, level (SDM 2, ENTER): the old rBP, copies of level - 1 frame pointers, the new one;
+ * what is copied may have been pushed just before. */
 enum cpu_result cpu_int_enter(struct cpu *cpu, const struct x86_insn *insn)
 {
     unsigned width = insn->opsize;
     unsigned level = insn->imm2 & 31;
     uint64_t mask = cpu->stack_mask;
-    uint64_t sp = cpu->gpr[X86_RSP];
     uint64_t bp = cpu->gpr[X86_RBP];
-    uint64_t frame = sp - width;
-    uint64_t values[32] = {bp};
+    uint64_t frame = cpu->gpr[X86_RSP] - width;
+    uint64_t sp = frame - level * width - (uint64_t)(insn->imm & 0xffff);
 
-    for (unsigned i = 1; i < level; i++) {
-        if (!cpu_load(cpu, X86_SS, (bp - i * width) & mask, &values[i], width)) {
-            return CPU_FAULT;
-        }
-    }
-    if (level > 0) {
-        values[level] = frame;
-    }
-    for (unsigned i = 0; i <= level; i++) {
-        if (!cpu_probe_store(cpu, X86_SS, (frame - i * width) & mask, width)) {
-            return CPU_FAULT;
-        }
-    }
-    /* The processor checks that the new top could be written (SDM 2). */
-    sp = frame - level * width - (uint64_t)(insn->imm & 0xffff);
-    if (!cpu_probe_store(cpu, X86_SS, sp & mask, width)) {
+    if (!check_enter(cpu, width, level, sp)) {
         return CPU_FAULT;
     }
     for (unsigned i = 0; i <= level; i++) {
-        if (!cpu_store(cpu, X86_SS, (frame - i * width) & mask, &values[i], width)) {
+        uint64_t value = i == 0 ? bp : frame;
+
+        if ((i > 0 && i < level &&
+             !cpu_load(cpu, X86_SS, (bp - i * width) & mask, &value, width)) ||
+            !cpu_store(cpu, X86_SS, (frame - i * width) & mask, &value, width)) {
             return CPU_FAULT;
         }
     }
