@@ -335,7 +335,8 @@ bool cpu_deliver_fault(struct cpu *cpu)
             cpu->cr2 = fault.cr2;
         }
         if (fault.vector == CPU_DB) {
-            cpu->dr6 |= fault.dr6;
+            /* Bits 0-3 tell of this exception, the others add up. */
+            cpu->dr6 = (cpu->dr6 & ~0xfull) | fault.dr6;
             cpu->dr7 &= ~(uint64_t)X86_DR7_GD;
         }
         if (saves_rf(&fault)) {

@@ -68,7 +68,8 @@ static bool return_stack(struct cpu *cpu, struct frame *frame, unsigned opsize)
     return cpu_stack_segment(cpu, (uint16_t)selector, frame->cpl, CPU_GP, 0, &frame->ss);
 }
 
-/* Data segments that the outer level may not use become null. */
+/* Data segments that the outer level may not use become null. Their bases stay: 64-bit code may go
+ * on with FS and GS as the MSRs have set them. */
 static void drop_inner_segments(struct cpu *cpu)
 {
     static const enum x86_seg data[] = {X86_ES, X86_DS, X86_FS, X86_GS};
@@ -80,7 +81,8 @@ static void drop_inner_segments(struct cpu *cpu)
             (s->attributes & (CPU_SEG_CODE | CPU_SEG_CE)) == (CPU_SEG_CODE | CPU_SEG_CE);
 
         if ((s->attributes & CPU_SEG_P) != 0 && !conforming && dpl < cpu->cpl) {
-            *s = (struct cpu_segment){.selector = 0};
+            s->selector = 0;
+            s->attributes = 0;
         }
     }
 }

@@ -115,6 +115,16 @@ static void flat_segments(struct cpu *cpu, uint16_t cs, uint16_t ss, unsigned cp
     cpu_set_cs(cpu, &code, cs, cpl);
 }
 
+/* SYSCALL and SYSRET trap if TF is set at their end, not if it was at their beginning. */
+static void step_by_new_flags(struct cpu *cpu)
+{
+    cpu->no_step = true;
+    if ((cpu->rflags & X86_TF) != 0) {
+        cpu->trapped_dr6 |= X86_DR6_BS;
+        cpu_attend(cpu, CPU_ATT_TRAP);
+    }
+}
+
 enum cpu_result cpu_sys_syscall(struct cpu *cpu, const struct x86_insn *insn)
 {
     uint16_t cs = (uint16_t)(cpu->star >> 32) & 0xfffcu;
@@ -135,7 +145,7 @@ enum cpu_result cpu_sys_syscall(struct cpu *cpu, const struct x86_insn *insn)
     }
     flat_segments(cpu, cs, cs + 8, 0, cpu->long_mode);
     cpu->rip = target;
-    cpu->no_step = (cpu->rflags & X86_TF) == 0;
+    step_by_new_flags(cpu);
     return CPU_JUMPED;
 }
 
@@ -158,6 +168,7 @@ enum cpu_result cpu_sys_sysret(struct cpu *cpu, const struct x86_insn *insn)
     }
     flat_segments(cpu, wide ? base + 16 : base, base + 8, 3, wide);
     cpu->rip = wide ? target : target & 0xffffffffu;
+    step_by_new_flags(cpu);
     return CPU_JUMPED;
 }
 
