@@ -21,6 +21,9 @@ void cpu_guest_enter(struct cpu *cpu)
     uint32_t me = cpu->vcpu.index + 1;
     unsigned looks = 0;
 
+    if (!cpu->running) {
+        return;
+    }
     for (;;) {
         uint32_t owner;
 

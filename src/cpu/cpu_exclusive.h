@@ -20,7 +20,8 @@ struct cpu_shared {
     struct vcpu_lapic_set lapics;
 };
 
-/* The vCPU's thread. cpu_guest_enter waits while another one is alone; cpu_guest_leave takes the
+/* The vCPU's thread. cpu_guest_enter waits while another one is alone, and does nothing outside of
+ * cpu_run (a state is read or loaded); cpu_guest_leave takes the
  * guest's state out of the host's FPU, so that anything may be called then. */
 void cpu_guest_enter(struct cpu *cpu);
 void cpu_guest_leave(struct cpu *cpu);

@@ -315,6 +315,7 @@ void cpu_run(struct vcpu *vcpu, struct vcpu_exit *ret_exit)
     struct cpu *cpu = cpu_of(vcpu);
     enum turn turn = TURN_ON;
 
+    cpu->running = true;
     cpu_guest_enter(cpu);
     follow_memory(cpu);
     cpu->debug_resumed = true;
@@ -339,6 +340,7 @@ void cpu_run(struct vcpu *vcpu, struct vcpu_exit *ret_exit)
         }
     }
     cpu_guest_leave(cpu);
+    cpu->running = false;
     __atomic_store_n(&cpu->vcpu.counters.instructions, cpu->retired, __ATOMIC_RELAXED);
 }
 

@@ -135,14 +135,20 @@ void vcpu_lapic_timer_set_lvt(struct vcpu_lapic *lapic, uint32_t lvt)
 
 void vcpu_lapic_set_deadline(struct vcpu_lapic *lapic, uint64_t value, uint64_t deadline_ns)
 {
+    bool due = value != 0 && deadline_ns <= plat_now_ns(lapic->platform);
+
     if (mode(lapic) != DEADLINE) {
         return;
     }
     plat_lock(lapic->platform);
-    __atomic_store_n(&lapic->tsc_deadline, value, __ATOMIC_RELAXED);
+    __atomic_store_n(&lapic->tsc_deadline, due ? 0 : value, __ATOMIC_RELAXED);
     lapic->timer_period_ns = 0;
-    plat_timer_set(lapic->platform, &lapic->timer, value != 0 ? deadline_ns : PLAT_NEVER);
+    plat_timer_set(lapic->platform, &lapic->timer, value != 0 && !due ? deadline_ns : PLAT_NEVER);
     plat_unlock(lapic->platform);
+    if (due) {
+        /* Before the next instruction, as a CPU does it. */
+        vcpu_lapic_trigger(lapic, VCPU_LVT_TIMER);
+    }
 }
 
 uint64_t vcpu_lapic_deadline(const struct vcpu_lapic *lapic)

@@ -197,6 +197,7 @@ struct cpu {
     uint8_t sipi_vector;  /* [a] */
     bool kvm_unhalted;    /* [a] KVM's kick: HLT ends whatever IF */
     bool kvm_eoi_offered; /* the flag of KVM's paravirtual EOI is set */
+    bool running;         /* within cpu_run */
     bool debug_int3;      /* the debugger's INT3 was hit */
     bool debug_resumed;   /* the first instruction of a run: its breakpoint has been told */
     bool no_step;         /* the instruction took TF away as it began something else */

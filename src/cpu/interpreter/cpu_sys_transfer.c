@@ -92,6 +92,11 @@ enum cpu_result cpu_sys_into(struct cpu *cpu, const struct x86_insn *insn)
 
 enum cpu_result cpu_sys_int1(struct cpu *cpu, const struct x86_insn *insn)
 {
+    /* A data breakpoint of a MOV SS before it is told by this #DB. */
+    if ((cpu->trapped_dr6 & 0xf) != 0) {
+        cpu->dr6 = (cpu->dr6 & ~0xfull) | (cpu->trapped_dr6 & 0xf);
+        cpu->trapped_dr6 &= ~0xfull;
+    }
     return soft(cpu, insn, CPU_DB, CPU_EXCEPTION);
 }
 
