@@ -56,6 +56,11 @@ static inline uint64_t get64(const uint8_t *at)
     return value;
 }
 
+static inline int64_t signed_byte(uint8_t byte)
+{
+    return (byte ^ 0x80) - 0x80;
+}
+
 static uint8_t segment_of_prefix(uint8_t byte, enum x86_mode mode, uint8_t before)
 {
     if (byte >= 0x64) {
@@ -212,7 +217,7 @@ static void read_mem16(struct decoding *d)
     insn->mem.seg = insn->mem.base == X86_RBP ? X86_SS : X86_DS;
     insn->disp_at = insn->disp_size != 0 ? (uint8_t)(d->at - d->start) : 0;
     if (insn->disp_size == 1) {
-        insn->mem.disp = (int8_t)*d->at;
+        insn->mem.disp = signed_byte(*d->at);
     } else if (insn->disp_size == 2) {
         insn->mem.disp = (int16_t)get16(d->at);
     }
@@ -247,7 +252,7 @@ static void read_mem(struct decoding *d, bool vsib)
     insn->disp_size = (uint8_t)(mod == 1 ? 1 : mod == 2 || base < 0 ? 4 : 0);
     if (insn->disp_size != 0) {
         insn->disp_at = (uint8_t)(d->at - d->start);
-        insn->mem.disp = insn->disp_size == 1 ? (int8_t)*d->at : (int32_t)get32(d->at);
+        insn->mem.disp = insn->disp_size == 1 ? signed_byte(*d->at) : (int32_t)get32(d->at);
         d->at += insn->disp_size;
     }
 }
@@ -276,7 +281,7 @@ static void read_immediate(struct decoding *d, struct x86_operand *operand, unsi
     int64_t value = 0;
     switch (size) {
     case 1:
-        value = is_signed ? (int8_t)*d->at : *d->at;
+        value = is_signed ? signed_byte(*d->at) : *d->at;
         break;
     case 2:
         value = is_signed ? (int16_t)get16(d->at) : get16(d->at);

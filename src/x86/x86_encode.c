@@ -166,10 +166,9 @@ static uint8_t segment_prefix(const struct x86_insn *insn, const struct fields *
     static const uint8_t bytes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
     unsigned wanted = insn->seg_override;
     if (f->memory && wanted == X86_SEG_NONE) {
-        int base = insn->mem.base;
-        unsigned usual =
-            base == X86_RBP || (base == X86_RSP && insn->addrsize > 2) ? X86_SS : X86_DS;
-        wanted = insn->mem.seg == usual ? X86_SEG_NONE : insn->mem.seg;
+        const struct x86_mem *mem = &insn->mem;
+        unsigned usual = mem->base == X86_RBP || mem->base == X86_RSP ? X86_SS : X86_DS;
+        wanted = mem->seg == usual ? X86_SEG_NONE : mem->seg;
         if (insn->mode == X86_MODE_64 && wanted < X86_FS) {
             wanted = X86_SEG_NONE; /* bases and limits of these do not count */
         }

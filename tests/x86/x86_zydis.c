@@ -32,6 +32,13 @@ void zy_init(void)
 
 /* ---- operands ---- */
 
+/* The number of a register within its class; -1: it has none. */
+static int id_of(ZydisRegister reg)
+{
+    ZyanI8 id = ZydisRegisterGetId(reg);
+    return id < 0 ? -1 : (uint8_t)id;
+}
+
 /* AL CL DL BL AH CH DH BH SPL ... R15B are Zydis's 8-bit registers. */
 static bool same_byte_register(const struct x86_operand *ours, ZydisRegister reg)
 {
@@ -60,7 +67,7 @@ static bool same_register(const struct x86_operand *ours, ZydisRegister reg)
     }
     for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
         if (classes[i].class == class) {
-            return ours->kind == classes[i].kind && ours->reg == ZydisRegisterGetId(reg) &&
+            return ours->kind == classes[i].kind && ours->reg == id_of(reg) &&
                    (classes[i].width == 0 || ours->width == classes[i].width);
         }
     }
@@ -72,7 +79,7 @@ static int number_of(ZydisRegister reg)
 {
     return reg == ZYDIS_REGISTER_NONE || reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP
                ? -1
-               : ZydisRegisterGetId(reg);
+               : id_of(reg);
 }
 
 static const char *compare_memory(const struct x86_insn *insn, const struct x86_operand *ours,
@@ -82,7 +89,7 @@ static const char *compare_memory(const struct x86_insn *insn, const struct x86_
     if (ours->kind == X86_STRING_SOURCE || ours->kind == X86_STRING_TARGET) {
         bool source = ours->kind == X86_STRING_SOURCE;
         return number_of(z->mem.base) == (source ? X86_RSI : X86_RDI) &&
-                       ours->reg == ZydisRegisterGetId(z->mem.segment)
+                       ours->reg == id_of(z->mem.segment)
                    ? NULL
                    : "string operand";
     }
@@ -105,7 +112,7 @@ static const char *compare_memory(const struct x86_insn *insn, const struct x86_
     if (mem->rip != (z->mem.base == ZYDIS_REGISTER_RIP || z->mem.base == ZYDIS_REGISTER_EIP)) {
         return "rip";
     }
-    if (mem->seg != ZydisRegisterGetId(z->mem.segment)) {
+    if (mem->seg != id_of(z->mem.segment)) {
         return "segment";
     }
     return NULL;
@@ -187,7 +194,7 @@ static uint32_t registers_of_zydis(const ZydisDecodedInstruction *z,
             continue;
         }
         ZydisRegister reg = operands[i].reg.value;
-        int id = ZydisRegisterGetId(reg);
+        int id = id_of(reg);
         switch (ZydisRegisterGetClass(reg)) {
         case ZYDIS_REGCLASS_GPR8:
             id = reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH ? reg - ZYDIS_REGISTER_AH
