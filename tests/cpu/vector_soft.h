@@ -1,0 +1,21 @@
+/*
+ * The software CPU's side of the vector test: a machine with one CPU in 64-bit user mode whose
+ * pages of code and data have the addresses that the process has them at.
+ */
+#pragma once
+
+#include "native_x86_64.h"
+#include "vector_cases.h"
+
+/* false: it cannot be made, and was told on stderr. */
+bool vector_soft_begin(void);
+void vector_soft_end(void);
+
+/* Runs the case's instruction, by the fast path or with all checks, from *state and the case's
+ * memory; ret_memory is the memory after. Returns the vector of the exception that was recorded,
+ * NATIVE_NO_FAULT: none. */
+unsigned vector_soft_run(const struct vector_case *c, bool fast, struct native_state *state,
+                         uint8_t *ret_memory);
+
+/* ns that one run of `count` copies of the instruction takes for each. */
+double vector_soft_time(const struct vector_case *c, unsigned count);
