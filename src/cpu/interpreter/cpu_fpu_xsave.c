@@ -3,6 +3,7 @@
  * 13.7 to 13.11), and MXCSR's own instructions.
  */
 #include "base/memops.h"
+#include "cpu/interpreter/cpu_access.h"
 #include "cpu/interpreter/cpu_fpu_image.h"
 #include "cpu/interpreter/cpu_simd.h"
 #include "cpu/interpreter/cpu_struct.h"
@@ -36,6 +37,16 @@ static bool find_area(struct cpu *cpu, const struct x86_insn *insn, unsigned ali
 /* Bytes `from` to `to` of the area, multiples of 8, to and from the same place of `bytes`. */
 static bool load(const struct area *area, uint8_t *bytes, unsigned from, unsigned to)
 {
+    uint64_t linear;
+
+    if (cpu_segment_open(area->cpu, area->seg, area->offset + from, CPU_OPEN_READ, &linear)) {
+        const void *host = cpu_tlb_read(area->cpu, linear, to - from);
+
+        if (host != NULL) {
+            memcpy(bytes + from, host, to - from);
+            return true;
+        }
+    }
     for (unsigned at = from; at < to; at += PIECE) {
         unsigned size = to - at < PIECE ? to - at : PIECE;
 
@@ -48,6 +59,16 @@ static bool load(const struct area *area, uint8_t *bytes, unsigned from, unsigne
 
 static bool store(const struct area *area, const uint8_t *bytes, unsigned from, unsigned to)
 {
+    uint64_t linear;
+
+    if (cpu_segment_open(area->cpu, area->seg, area->offset + from, CPU_OPEN_WRITE, &linear)) {
+        void *host = cpu_tlb_write(area->cpu, linear, to - from);
+
+        if (host != NULL) {
+            memcpy(host, bytes + from, to - from);
+            return true;
+        }
+    }
     for (unsigned at = from; at < to; at += PIECE) {
         unsigned size = to - at < PIECE ? to - at : PIECE;
 

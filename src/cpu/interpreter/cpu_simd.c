@@ -180,6 +180,21 @@ static void set_form(struct cpu_simd_op *op, const struct x86_insn *insn, const 
     }
 }
 
+static bool prepare_zeroing(struct cpu *cpu, const struct x86_insn *insn,
+                            struct cpu_simd_op *ret_op)
+{
+    struct cpu_simd_op op = {.form = CPU_SIMD_REGISTERS, .needs = CPU_BLOCK_AVX};
+
+    op.key.encoding = CPU_STUB_VEX | (insn->vex_l ? CPU_STUB_L : 0);
+    op.key.extra = CPU_STUB_ZEROING;
+    op.key.imm = insn->mode == X86_MODE_64 ? 16 : 8;
+    op.at[0] = ymm_at(0);
+    op.stub = cpu_stubs_find(cpu->fpu.stubs, &op.key, &cpu->fpu.generation);
+    op.generation = cpu->fpu.generation;
+    *ret_op = op;
+    return true;
+}
+
 /* Of what is not run by stubs. */
 static cpu_general *own_handler(uint16_t op)
 {
@@ -202,6 +217,9 @@ bool cpu_simd_prepare(struct cpu *cpu, const struct x86_insn *insn, struct cpu_s
 
     if (!(row->attributes & (X86_FPU | X86_SIMD)) || own_handler(row->op) != NULL) {
         return false;
+    }
+    if (row->op == X86_OP_VZEROUPPER || row->op == X86_OP_VZEROALL) {
+        return prepare_zeroing(cpu, insn, ret_op);
     }
     for (unsigned i = 0; i < insn->operands_count; i++) {
         const struct x86_operand *operand = &insn->operands[i];

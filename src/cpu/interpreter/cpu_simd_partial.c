@@ -1,6 +1,6 @@
 /*
  * Vector instructions whose memory operand is not one piece: masked moves and gathers, element by
- * element, and VZEROUPPER and VZEROALL, which name all registers.
+ * element.
  *
  * An element whose mask bit is clear is not touched at all: it cannot fault. A masked store faults
  * before it has stored anything. A gather that faults has done the elements before and cleared
@@ -190,21 +190,6 @@ static enum cpu_result gather(struct cpu *cpu, const struct x86_insn *insn)
     return CPU_NEXT;
 }
 
-/* ---- VZEROUPPER, VZEROALL ---- */
-
-static enum cpu_result vzero(struct cpu *cpu, const struct x86_insn *insn)
-{
-    unsigned from = insn->vex_l ? 0 : 16;
-
-    if (cpu_fpu_clear_way(cpu, CPU_BLOCK_AVX) != CPU_NEXT) {
-        return CPU_FAULT;
-    }
-    for (unsigned i = 0; i < (insn->mode == X86_MODE_64 ? 16 : 8); i++) {
-        memset(cpu->fpu.ymm[i] + from, 0, VECTOR_MAX - from);
-    }
-    return CPU_NEXT;
-}
-
 cpu_general *cpu_simd_partial_handler(uint16_t op)
 {
     switch (op) {
@@ -227,9 +212,6 @@ cpu_general *cpu_simd_partial_handler(uint16_t op)
     case X86_OP_VGATHERQPS:
     case X86_OP_VGATHERQPD:
         return gather;
-    case X86_OP_VZEROUPPER:
-    case X86_OP_VZEROALL:
-        return vzero;
     default:
         return NULL;
     }

@@ -10,7 +10,7 @@
 enum {
     STUBS_MAX = 4096,
     SLOTS = STUBS_MAX * 2,
-    STUB_BYTES = 128, /* none is longer */
+    STUB_BYTES = 192, /* none is longer */
     CODE_BYTES = STUBS_MAX * 64,
 };
 
@@ -219,6 +219,27 @@ static void put_stores(struct emitter *e, const struct cpu_stub_key *key)
     PUT(e, 0xc3);
 }
 
+/* VZEROUPPER and VZEROALL: the first argument is the first of the key's number of registers. */
+static void put_zeroing(struct emitter *e, const struct cpu_stub_key *key)
+{
+    bool all = (key->encoding & CPU_STUB_L) != 0;
+
+    PUT(e, 0xc5, 0xf8, 0x57, 0xc0); /* vxorps %xmm0, %xmm0, %xmm0 */
+    for (unsigned i = 0; i < key->imm; i++) {
+        unsigned disp = i * 32 + (all ? 0 : 16);
+
+        put(e, 0xc5);
+        put(e, all ? 0xfc : 0xf8);
+        put(e, 0x11);
+        put(e, 0x80 | RDI);
+        put(e, disp & 0xff);
+        put(e, disp >> 8);
+        put(e, 0);
+        put(e, 0);
+    }
+    PUT(e, 0xc3);
+}
+
 /* ---- the store ---- */
 
 struct cpu_stubs *cpu_stubs_new(struct platform *platform)
@@ -256,9 +277,13 @@ static uint32_t add(struct cpu_stubs *stubs, const struct cpu_stub_key *key)
     struct emitter e = {.encoding = key->encoding};
     uint32_t place = stubs->used;
 
-    put_loads(&e, key);
-    put_instruction(&e, key);
-    put_stores(&e, key);
+    if (key->extra & CPU_STUB_ZEROING) {
+        put_zeroing(&e, key);
+    } else {
+        put_loads(&e, key);
+        put_instruction(&e, key);
+        put_stores(&e, key);
+    }
     memcpy(stubs->code.write + place, e.bytes, e.size);
     stubs->used += (e.size + 15) & ~15u;
     stubs->count++;

@@ -46,7 +46,9 @@ enum cpu_stub_extra {
     CPU_STUB_XMM0_OUT = 1 << 3,  /* ... written */
     CPU_STUB_LENGTHS = 1 << 4,   /* the third argument is the general registers: reads rAX, rDX */
     CPU_STUB_INDEX_OUT = 1 << 5, /* ... writes rCX */
-    CPU_STUB_IS4 = 1 << 6,       /* the fourth argument is that of the immediate's register */
+    CPU_STUB_ZEROING =
+        1 << 7, /* VZEROUPPER, VZEROALL: of `imm` registers, from the first argument's on */
+    CPU_STUB_IS4 = 1 << 6, /* the fourth argument is that of the immediate's register */
 };
 
 /* All that a stub depends on. Two with the same bytes are the same stub. */
