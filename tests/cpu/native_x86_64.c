@@ -11,6 +11,7 @@
 #include <ucontext.h>
 
 enum {
+    FLAT_DATA = 0x2b,
     STACK_BYTES = 65536,
     XSTATE_MAX = 16384,
     XSTATE_HEADER = 512,
@@ -143,6 +144,8 @@ int native_begin(void)
     if (code == MAP_FAILED || sigaltstack(&alternate, NULL) < 0) {
         return -1;
     }
+    /* 64-bit code has null selectors there; 32-bit code needs flat data. */
+    __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(FLAT_DATA));
     for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         if (sigaction(signals[i], &action, &before[i]) < 0) {
             return -1;

@@ -75,7 +75,7 @@ static void put_prefixes(struct vector_random *random, const struct vector_shape
     static const uint8_t mandatory[] = {0, 0x66, 0xf3, 0xf2};
 
     if (shape->vex) {
-        unsigned vvvv = chance(random, 3) ? 0 : below(random, 16);
+        unsigned vvvv = chance(random, 3) ? 0 : below(random, c->mode == X86_MODE_64 ? 16 : 8);
 
         put(c, 0xc4);
         put(c, (~rxb & 7u) << 5 | shape->map);
@@ -117,9 +117,14 @@ static bool is_tested(const struct x86_insn *insn)
 bool vector_instruction(struct vector_random *random, const struct vector_shape *shape,
                         struct vector_case *c)
 {
-    unsigned modrm = below(random, 256), rxb = shape->map == 0 ? 0 : below(random, 8);
+    unsigned modrm = below(random, 256), rxb = 0;
     int length;
 
+    if (c->mode == X86_MODE_64) {
+        rxb = shape->map == 0 ? 0 : below(random, 8);
+    } else if (shape->w && !shape->vex) {
+        return false;
+    }
     memset(c->bytes, 0, sizeof(c->bytes));
     c->size = 0;
     put_prefixes(random, shape, c, rxb);
@@ -134,7 +139,7 @@ bool vector_instruction(struct vector_random *random, const struct vector_shape 
     for (unsigned i = 0; i < 5; i++) {
         c->bytes[c->size + i] = (uint8_t)below(random, 256);
     }
-    length = x86_decode(X86_MODE_64, c->bytes, sizeof(c->bytes), &c->insn);
+    length = x86_decode(c->mode, c->bytes, sizeof(c->bytes), &c->insn);
     if (length <= 0) {
         return false;
     }
@@ -407,7 +412,8 @@ void vector_operands(struct vector_random *random, struct vector_case *c)
         c->state.gpr[i] = chance(random, 2) ? vector_random(random) : below(random, 20);
     }
     c->state.rflags = 0x202 | (vector_random(random) & 0x8d5);
-    c->state.cs = 0;
+    c->state.cs = c->mode == X86_MODE_64 ? 0 : 0x23;
+    c->state.ss = 0x2b;
     fill_xsave(random, c->state.xsave);
     for (unsigned i = 0; i < VECTOR_MEMORY_SIZE; i += 32) {
         fill(random, c->memory + i, 32);
@@ -433,6 +439,9 @@ void vector_operands(struct vector_random *random, struct vector_case *c)
         if (is_whole_state(op)) {
             c->state.gpr[X86_RAX] = vector_random(random) & 7;
         }
+    }
+    for (unsigned i = 0; i < 16 && c->mode != X86_MODE_64; i++) {
+        c->state.gpr[i] = i < 8 ? (uint32_t)c->state.gpr[i] : 0;
     }
     if (op == X86_OP_LDMXCSR || op == X86_OP_VLDMXCSR) {
         for (unsigned i = 0; i < VECTOR_MEMORY_SIZE; i += 4) {

@@ -27,6 +27,7 @@ struct vector_shape {
 };
 
 struct vector_case {
+    enum x86_mode mode; /* 32- or 64-bit code */
     uint8_t bytes[X86_INSN_MAX];
     unsigned size;
     struct x86_insn insn;
@@ -38,8 +39,8 @@ struct vector_case {
 unsigned vector_shapes(void);
 struct vector_shape vector_shape(unsigned number);
 
-/* Fills in an instruction of that shape. false: these bytes are none, or not of the kind that is
- * tested here. */
+/* Fills in an instruction of that shape for ret_case->mode. false: these bytes are none, or not of
+ * the kind that is tested here. */
 bool vector_instruction(struct vector_random *random, const struct vector_shape *shape,
                         struct vector_case *ret_case);
 /* Its registers and memory. */

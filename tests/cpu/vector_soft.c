@@ -65,7 +65,7 @@ static void nothing_written(void *machine, uint64_t address, unsigned size, uint
     (void)value;
 }
 
-static bool enter_user_mode(void)
+bool vector_soft_mode(enum x86_mode mode)
 {
     static struct vcpu_state state;
     struct st_err err;
@@ -83,7 +83,7 @@ static bool enter_user_mode(void)
             (struct vcpu_segment){.selector = USER_DATA, .limit = 0xffffffff, .attributes = 0xc0f3};
     }
     state.segments[X86_CS].selector = USER_CODE;
-    state.segments[X86_CS].attributes = 0xa0fb;
+    state.segments[X86_CS].attributes = mode == X86_MODE_64 ? 0xa0fb : 0xc0fb;
     state.rip = NATIVE_CODE_ADDRESS;
     if (vcpu_set_state(set.vcpus[0], &state, &err) < 0) {
         fprintf(stderr, "state: %s\n", err.msg);
@@ -122,7 +122,7 @@ bool vector_soft_begin(void)
     for (unsigned at = 0; at < VECTOR_MEMORY_SIZE; at += MEM_PAGE_SIZE) {
         map(VECTOR_MEMORY_ADDRESS + at, MEMORY_AT + at, 4);
     }
-    return enter_user_mode();
+    return vector_soft_mode(X86_MODE_64);
 }
 
 void vector_soft_end(void)

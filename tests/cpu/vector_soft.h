@@ -1,5 +1,5 @@
 /*
- * The software CPU's side of the vector test: a machine with one CPU in 64-bit user mode whose
+ * The software CPU's side of the vector test: a machine with one CPU in user mode whose
  * pages of code and data have the addresses that the process has them at.
  */
 #pragma once
@@ -10,6 +10,9 @@
 /* false: it cannot be made, and was told on stderr. */
 bool vector_soft_begin(void);
 void vector_soft_end(void);
+
+/* Whether code is 32- or 64-bit from now on; 64 at the beginning. false: as above. */
+bool vector_soft_mode(enum x86_mode mode);
 
 /* Runs the case's instruction, by the fast path or with all checks, from *state and the case's
  * memory; ret_memory is the memory after. Returns the vector of the exception that was recorded,

@@ -127,14 +127,22 @@ static uint8_t needs_of(const struct x86_insn *insn, const struct x86_row *row, 
     return needs;
 }
 
-static void set_encoding(struct cpu_simd_op *op, const struct x86_insn *insn)
+/* VEX.W does not make an operand one of 64 bits outside 64-bit mode; where it is a part of the
+ * opcode it counts. */
+static bool counts_w(const struct cpu_simd_op *op, const struct x86_insn *insn, bool has_gpr)
+{
+    return (insn->rex & 8) && (insn->mode == X86_MODE_64 || !(has_gpr || op->width == 4));
+}
+
+static void set_encoding(struct cpu_simd_op *op, const struct x86_insn *insn, bool has_gpr)
 {
     struct cpu_stub_key *key = &op->key;
 
     key->opcode = insn->opcode;
-    key->encoding = (uint8_t)(insn->map | (insn->vex ? CPU_STUB_VEX : 0) |
-                              (insn->vex_l ? CPU_STUB_L : 0) | ((insn->rex & 8) ? CPU_STUB_W : 0) |
-                              (insn->imm_size != 0 ? CPU_STUB_IMMEDIATE : 0));
+    key->encoding =
+        (uint8_t)(insn->map | (insn->vex ? CPU_STUB_VEX : 0) | (insn->vex_l ? CPU_STUB_L : 0) |
+                  (counts_w(op, insn, has_gpr) ? CPU_STUB_W : 0) |
+                  (insn->imm_size != 0 ? CPU_STUB_IMMEDIATE : 0));
     if (insn->map != 0) {
         key->encoding |= (uint8_t)(insn->prefix << CPU_STUB_PREFIX_SHIFT);
         /* Stores that go around the caches are made plain ones: their weak order would be for the
@@ -213,7 +221,7 @@ bool cpu_simd_prepare(struct cpu *cpu, const struct x86_insn *insn, struct cpu_s
 {
     const struct x86_row *row = &x86_rows[insn->row];
     struct cpu_simd_op op = {0};
-    bool has_mmx = false, has_vector = false;
+    bool has_mmx = false, has_vector = false, has_gpr = false;
 
     if (!(row->attributes & (X86_FPU | X86_SIMD)) || own_handler(row->op) != NULL) {
         return false;
@@ -229,13 +237,14 @@ bool cpu_simd_prepare(struct cpu *cpu, const struct x86_insn *insn, struct cpu_s
             has_vector = true;
         } else if (operand->kind == X86_GPR) {
             add_gpr(&op, operand);
+            has_gpr = true;
         } else if (operand->kind == X86_MEM) {
             add_memory(&op, operand, (row->attributes & X86_ALIGNED) != 0);
         } else if (operand->kind == X86_MMX) {
             has_mmx = true;
         }
     }
-    set_encoding(&op, insn);
+    set_encoding(&op, insn, has_gpr);
     set_form(&op, insn, row);
     op.seg = insn->mem.seg;
     op.needs = needs_of(insn, row, has_mmx, has_vector);
