@@ -16,9 +16,7 @@
 
 enum {
     RAM_SIZE = 1 << 20,
-    TABLES = 0x1000,   /* PML4, PDPT, PD, PT of code, PT of data */
-    CODE_AT = 0x10000, /* physical */
-    MEMORY_AT = 0x20000,
+    TABLES = 0x1000, /* PML4, PDPT, PD, PT of code, PT of data */
     PAGE_USER = 7,
     USER_CODE = 0x33,
     USER_DATA = 0x2b,
@@ -118,9 +116,9 @@ bool vector_soft_begin(void)
         return false;
     }
     cpu = cpu_of(set.vcpus[0]);
-    map(NATIVE_CODE_ADDRESS, CODE_AT, 3);
+    map(NATIVE_CODE_ADDRESS, VECTOR_CODE_PHYSICAL, 3);
     for (unsigned at = 0; at < VECTOR_MEMORY_SIZE; at += MEM_PAGE_SIZE) {
-        map(VECTOR_MEMORY_ADDRESS + at, MEMORY_AT + at, 4);
+        map(VECTOR_MEMORY_ADDRESS + at, VECTOR_MEMORY_PHYSICAL + at, 4);
     }
     return vector_soft_mode(X86_MODE_64);
 }
@@ -133,15 +131,25 @@ void vector_soft_end(void)
     vmm_platform_free(vmm);
 }
 
-static void write_code(const uint8_t *bytes, size_t size)
+struct vcpu *vector_soft_cpu(void)
 {
-    memcpy(ram + CODE_AT, bytes, size);
-    cpu_code_written(cpu, CODE_AT, (unsigned)size);
+    return set.vcpus[0];
+}
+
+uint8_t *vector_soft_memory(void)
+{
+    return ram + VECTOR_MEMORY_PHYSICAL;
+}
+
+void vector_soft_code(const uint8_t *bytes, size_t size)
+{
+    memcpy(ram + VECTOR_CODE_PHYSICAL, bytes, size);
+    cpu_code_written(cpu, VECTOR_CODE_PHYSICAL, (unsigned)size);
 }
 
 static void load(const struct vector_case *c, const struct native_state *state)
 {
-    memcpy(ram + MEMORY_AT, c->memory, VECTOR_MEMORY_SIZE);
+    memcpy(ram + VECTOR_MEMORY_PHYSICAL, c->memory, VECTOR_MEMORY_SIZE);
     memcpy(cpu->gpr, state->gpr, sizeof(state->gpr));
     cpu_set_rflags(cpu, state->rflags, X86_ARITH);
     cpu_fpu_set(cpu, state->xsave);
@@ -158,7 +166,7 @@ unsigned vector_soft_run(const struct vector_case *c, bool fast, struct native_s
 
     memcpy(bytes, c->bytes, c->size);
     bytes[c->size] = 0xf4;
-    write_code(bytes, c->size + 1);
+    vector_soft_code(bytes, c->size + 1);
     load(c, state);
     if (fast) {
         cpu->run_limit = cpu->retired + 2;
@@ -175,7 +183,7 @@ unsigned vector_soft_run(const struct vector_case *c, bool fast, struct native_s
     memcpy(state->gpr, cpu->gpr, sizeof(state->gpr));
     state->rflags = cpu_rflags(cpu);
     cpu_fpu_get(cpu, state->xsave);
-    memcpy(ret_memory, ram + MEMORY_AT, VECTOR_MEMORY_SIZE);
+    memcpy(ret_memory, ram + VECTOR_MEMORY_PHYSICAL, VECTOR_MEMORY_SIZE);
     return result == CPU_FAULT ? cpu->fault.vector : NATIVE_NO_FAULT;
 }
 
@@ -194,7 +202,7 @@ double vector_soft_time(const struct vector_case *c, unsigned count)
     code[size] = 0xe9; /* JMP to the beginning */
     back = -(int32_t)(size + LOOP);
     memcpy(code + size + 1, &back, sizeof(back));
-    write_code(code, size + LOOP);
+    vector_soft_code(code, size + LOOP);
     load(c, &c->state);
     cpu->run_limit = cpu->retired + COPIES;
     (void)cpu_code_run(cpu);
