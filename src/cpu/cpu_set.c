@@ -189,3 +189,14 @@ void cpu_set_budget(struct vcpu *vcpu, uint64_t retired)
 {
     cpu_of(vcpu)->budget = retired;
 }
+
+void cpu_set_free(struct vcpu_set *set)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        if (set->vcpus[i] != NULL) {
+            free_one(set->vcpus[i]);
+        }
+    }
+    set->count = 0;
+    set->ops = NULL;
+}
