@@ -217,7 +217,12 @@ static int verb_ps(struct cli *cli, struct st_err *err)
         write_row(&row, &object);
         r = rows_add(&rows, st_buf_string(&object), err);
     }
-    return r < 0 ? r : rows_end(&rows, err);
+    r = r < 0 ? r : rows_end(&rows, err);
+    if (r >= 0 && found.left_out.code != 0) {
+        r = st_fail(err, found.left_out.code, "an instance is missing here: %s",
+                    found.left_out.msg);
+    }
+    return r;
 }
 
 static const struct cli_option ps_options[] = {

@@ -127,8 +127,11 @@ struct engine_item {
 struct engine_list {
     struct engine_item *items; /* newest first */
     size_t count;
+    struct st_err left_out; /* why one that cannot be read is missing; code 0: none is */
 };
 
+/* Instances that vanish meanwhile are no failure, nor are those that cannot be read: the others are
+ * listed. */
 int engine_list(struct engine *engine, const struct engine_list_options *options,
                 struct engine_list *ret_list, struct st_err *err);
 void engine_list_done(struct engine_list *list);

@@ -164,7 +164,7 @@ static int clean(struct engine_instance *instance, struct st_err *err)
     const char *const arguments[] = {"delete", "--force", instance->config->id, NULL};
 
     st_snprintf(state, sizeof(state), "oci/%s", instance->config->id);
-    if (os_access(instance->engine->run_fd, state, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (os_access(instance->engine->run_fd, state, F_OK, AT_SYMLINK_NOFOLLOW) == -ST_ENOENT) {
         return 0;
     }
     return simple(instance, arguments, err);
@@ -287,6 +287,10 @@ static int exec_in(struct engine_instance *instance, const struct engine_exec_op
     if (message.length > 0) {
         *ret_exit_code = exit_code_of(st_buf_string(&message), r);
         return st_fail(err, ST_EIO, "OCI runtime exec failed: %s", st_buf_string(&message));
+    }
+    if (r > 0 && options->detach) { /* It is no exit code of the program's. */
+        *ret_exit_code = ENGINE_EXIT_FAILED + 1;
+        return st_fail(err, ST_EIO, "OCI runtime exec failed");
     }
     return 0;
 }

@@ -334,13 +334,15 @@ int64_t engine_tree_bytes(int dir, const char *path, unsigned depth)
 }
 
 /* Fills the sizes in; an image that is gone counts nothing. */
-static void measure(struct walk *walk)
+static int measure(struct walk *walk)
 {
     st_auto(image_list) struct image_list images = {0};
     struct image_store *store;
+    int r = engine_images(walk->engine, &store, walk->err);
 
-    if (engine_images(walk->engine, &store, NULL) < 0 || image_list_all(store, &images, NULL) < 0) {
-        images = (struct image_list){0};
+    r = r < 0 ? r : image_list_all(store, &images, walk->err);
+    if (r < 0) {
+        return r;
     }
     for (size_t i = 0; i < walk->found.count; i++) {
         struct engine_item *item = &walk->found.items[i];
@@ -353,21 +355,25 @@ static void measure(struct walk *walk)
             }
         }
     }
+    return 0;
 }
 
 /* ---- the walk ---- */
 
-/* Those that vanish meanwhile, or that cannot be read, are left out. */
 static int visit(void *data, const char *id)
 {
     struct walk *walk = data;
     st_auto(engine_instance) struct engine_instance *instance = NULL;
     struct engine_item item = {0};
-    int r = engine_home_open(walk->engine, id, &instance, NULL);
+    struct st_err problem = {0};
+    int r = engine_home_open(walk->engine, id, &instance, &problem);
 
-    r = r < 0 ? r : engine_state_read(instance, &item.state, NULL);
+    r = r < 0 ? r : engine_state_read(instance, &item.state, &problem);
     if (r < 0) {
-        return r == -ST_ENOMEM ? r : 0;
+        if (r != -ST_ENOTFOUND) {
+            walk->found.left_out = problem;
+        }
+        return 0;
     }
     item.instance = instance;
     if (!fits(walk, &item)) {
@@ -426,8 +432,10 @@ int engine_list(struct engine *engine, const struct engine_list_options *options
     while (options->last > 0 && walk.found.count > (size_t)options->last) {
         engine_instance_free(walk.found.items[--walk.found.count].instance);
     }
-    if (options->size) {
-        measure(&walk);
+    r = options->size ? measure(&walk) : 0;
+    if (r < 0) {
+        engine_list_done(&walk.found);
+        return r;
     }
     *ret_list = walk.found;
     return 0;

@@ -178,8 +178,9 @@ static int claim_of_home(void *data, const char *id)
     struct engine_instance *instance = NULL;
     struct st_err ignored;
 
-    if (engine_home_open(engine, id, &instance, &ignored) < 0) {
-        return 0;
+    int r = engine_home_open(engine, id, &instance, &ignored);
+    if (r < 0) { /* A damaged one must not stop the others, nor a passing trouble cost a name. */
+        return r == -ST_ENOMEM || r == -ST_EMFILE || r == -ST_ENFILE ? r : 0;
     }
     /* The folder under construction is names_fd for now. */
     (void)os_symlinkat(id, engine->names_fd, instance->config->name);

@@ -392,7 +392,7 @@ static int each_in(int fd, bool need_config, engine_visit_fn *visit, void *data)
             continue;
         }
         st_snprintf(path, sizeof(path), "%s/config", name);
-        if (need_config && os_access(fd, path, F_OK, 0) < 0) {
+        if (need_config && os_access(fd, path, F_OK, 0) == -ST_ENOENT) {
             continue;
         }
         r = visit(data, name);

@@ -285,8 +285,8 @@ static int visit_user(void *data, const char *id)
     st_auto(engine_instance) struct engine_instance *instance = NULL;
     int r = engine_home_open(users->engine, id, &instance, NULL);
 
-    if (r < 0) {
-        return r == -ST_ENOMEM ? r : 0;
+    if (r < 0) { /* One whose config cannot be read may use any. */
+        return r == -ST_ENOTFOUND ? 0 : r;
     }
     for (size_t i = 0; r >= 0 && i < instance->config->mounts_count; i++) {
         const struct engine_mount *mount = &instance->config->mounts[i];

@@ -154,8 +154,11 @@ int image_each_use(struct image_store *store, image_use_fn *each, void *context,
     char id[IMAGE_ID_SIZE];
     int r = os_dir_open(store->uses_fd, ".", &dir);
     while (r >= 0 && (r = os_dir_next(dir, &name, NULL)) > 0) {
-        int length = os_readlinkat(store->uses_fd, name, id, sizeof(id));
-        if (length >= 0 && store_digest_valid(id)) {
+        r = os_readlinkat(store->uses_fd, name, id, sizeof(id));
+        if (r == -ST_ENOENT || r == -ST_EINVAL) { /* released meanwhile; no link */
+            continue;
+        }
+        if (r >= 0 && store_digest_valid(id)) {
             r = each(context, name, id);
             if (r < 0) {
                 return r;

@@ -212,6 +212,12 @@ static bool has_hex(const struct hexes *set, const char *hex)
            bsearch(hex, set->hex, set->count, sizeof(*set->hex), compare_hex) != NULL;
 }
 
+/* Is the document damaged, or can it only not be read now? */
+static bool is_damaged(int r)
+{
+    return r == -ST_ENOENT || r == -ST_EINVAL || r <= -ST_ECORRUPT;
+}
+
 /* What one image needs. A manifest that is damaged keeps nothing but itself. */
 static int mark_image(struct image_store *store, const struct image_name *name, struct hexes *blobs,
                       struct hexes *layers)
@@ -222,15 +228,19 @@ static int mark_image(struct image_store *store, const struct image_name *name, 
     if (r == 0) {
         r = add_hex(blobs, name->id);
     }
-    if (r == 0 && image_read_manifest(store, name->manifest, &manifest, NULL) == 0) {
-        for (size_t i = 0; r == 0 && i < manifest->layers_count; i++) {
-            r = add_hex(blobs, manifest->layers[i].digest);
-        }
+    if (r == 0) {
+        r = image_read_manifest(store, name->manifest, &manifest, NULL);
+        r = r < 0 && is_damaged(r) ? 0 : r;
     }
-    if (r == 0 && image_read_config(store, name->id, &config, NULL) == 0) {
-        for (size_t i = 0; r == 0 && i < config->rootfs.diff_ids_count; i++) {
-            r = add_hex(layers, config->rootfs.diff_ids[i]);
-        }
+    for (size_t i = 0; r == 0 && manifest != NULL && i < manifest->layers_count; i++) {
+        r = add_hex(blobs, manifest->layers[i].digest);
+    }
+    if (r == 0) {
+        r = image_read_config(store, name->id, &config, NULL);
+        r = r < 0 && is_damaged(r) ? 0 : r;
+    }
+    for (size_t i = 0; r == 0 && config != NULL && i < config->rootfs.diff_ids_count; i++) {
+        r = add_hex(layers, config->rootfs.diff_ids[i]);
     }
     spec_manifest_free(manifest);
     spec_image_config_free(config);

@@ -59,6 +59,35 @@ class StrataCase(Case):
         return answer.stdout.strip() if answer.returncode == 0 else "gone"
 
 
+def images_now(case):
+    """The names of images that are whole, as strata sees them."""
+    def ask(*words):
+        return subprocess.run([case.strata.exe, "image", *words], env=case.env, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=20)
+    names = sorted(ask("ls", "--format", "{{.Repository}}").stdout.split())
+    return " ".join(name for name in names if ask("save", "-o", os.devnull, name).returncode == 0)
+
+
+class UsedCase(StrataCase):
+    """Whatever happens, an instance that runs goes on, and its image and volume stay."""
+
+    def prepare(self):
+        self.call("run", "-d", "--name", self.tag, "-v", self.tag + ":/data", *SLEEP)
+
+    def clean(self):
+        super().clean()
+        if images_now(self) != "busybox":
+            self.call("load", "-i", self.strata.archive)
+
+    def wrong(self, status):
+        volumes = subprocess.run([self.strata.exe, "volume", "ls", "-q"], env=self.env, capture_output=True, text=True,
+                                 timeout=20).stdout.split()
+        images, state = images_now(self), self.state_now()
+        if images != "busybox" or volumes != [self.tag] or state != "running":
+            return f"status {status}; there is image {images}, volume {volumes}, and the instance is {state}"
+        return super().wrong(status)
+
+
 class RenameCase(StrataCase):
     """Whatever happens, the instance has one name: the new one if all went well."""
 
@@ -124,9 +153,7 @@ class ImageCase(Case):
                 for name in os.listdir(os.path.join(images, folder))] if os.path.isdir(images) else []
 
     def state_now(self):
-        answer = subprocess.run([self.strata.exe, "image", "ls", "--format", "{{.Repository}}"], env=self.env,
-                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
-        return " ".join(sorted(answer.stdout.split()))
+        return images_now(self)
 
 
 class Strata:
@@ -207,6 +234,9 @@ class Strata:
         yield StrataCase(self, "volume-inspect", "volume", ["volume", "inspect", tag], shows=tag)
         yield StrataCase(self, "volume-rm", "volume", ["volume", "rm", tag])
         yield StrataCase(self, "volume-prune", "volume", ["volume", "prune", "-a", "-f"])
+        yield UsedCase(self, "volume-prune-used", "running", ["volume", "prune", "-a", "-f"])
+        yield UsedCase(self, "image-prune-used", "running", ["image", "prune", "-a", "-f"])
+        yield UsedCase(self, "ps-used", "running", ["ps", "-a"])
         yield StrataCase(self, "image-ls", "none", ["image", "ls"], shows="busybox")
         for name, loaded, promise, words in (
                 ("load", False, "busybox", ["load", "-i", self.archive]),
