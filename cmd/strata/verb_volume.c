@@ -192,12 +192,14 @@ static int verb_ls(struct cli *cli, struct st_err *err)
     st_auto(volumes) struct volumes volumes = {0};
     st_auto(rows) struct rows rows = {0};
     st_auto(buf) struct st_buf object = ST_BUF_HEAP(1 << 20);
+    struct st_err left_out = {0};
     const char *format = cli_flag(cli, "quiet") ? "{{.Name}}" : cli_text(cli, "format");
     int dangling = -1;
     int r = rows_begin(&rows, format, "table {{.Driver}}\t{{.Name}}", titles, err);
     r = r < 0 ? r : read_dangling(cli, &dangling, err);
     r = r < 0 ? r : verb_open(cli, &engine, err);
-    r = r < 0 ? r : engine_volume_list(engine, dangling, &volumes.list, &volumes.count, err);
+    r = r < 0 ? r
+              : engine_volume_list(engine, dangling, &volumes.list, &volumes.count, &left_out, err);
     for (size_t i = 0; r >= 0 && i < volumes.count; i++) {
         if (passes(cli, &volumes.list[i])) {
             st_buf_reset(&object);
@@ -205,7 +207,11 @@ static int verb_ls(struct cli *cli, struct st_err *err)
             r = rows_add(&rows, st_buf_string(&object), err);
         }
     }
-    return r < 0 ? r : rows_end(&rows, err);
+    r = r < 0 ? r : rows_end(&rows, err);
+    if (r >= 0 && left_out.code != 0) {
+        r = st_fail(err, left_out.code, "a volume is missing here: %s", left_out.msg);
+    }
+    return r;
 }
 
 static const struct cli_option ls_options[] = {

@@ -290,9 +290,10 @@ int engine_volume_create(struct engine *engine, const char *name, const struct j
 int engine_volume_find(struct engine *engine, const char *name, struct engine_volume *ret_volume,
                        struct st_err *err);
 /* Sorted by name; freed by engine_volumes_free. dangling: only those that no instance uses (1),
- * only those in use (0), all (-1). */
+ * only those in use (0), all (-1). Those that cannot be read are no failure: *left_out (NULL: not
+ * asked for) gets the reason of one of them. */
 int engine_volume_list(struct engine *engine, int dangling, struct engine_volume **ret_volumes,
-                       size_t *ret_count, struct st_err *err);
+                       size_t *ret_count, struct st_err *left_out, struct st_err *err);
 void engine_volumes_free(struct engine_volume *volumes, size_t count);
 /* -ST_EBUSY while an instance uses it, unless force and no such volume: then success. */
 int engine_volume_remove(struct engine *engine, const char *name, bool force, struct st_err *err);

@@ -267,7 +267,10 @@ static int set_paused(struct engine_instance *instance, bool on, struct st_err *
     if (r >= 0) {
         r = engine_isolation_of(instance->config)->freeze(instance, on, err);
         if ((r >= 0) != on) {
-            (void)os_unlinkat(instance->engine->folders_fd, path, 0);
+            int n = os_unlinkat(instance->engine->folders_fd, path, 0);
+            if (r >= 0 && n < 0 && n != -ST_ENOENT) {
+                r = st_fail_os(err, n, "recording that %s goes on", instance->config->name);
+            }
         }
     }
     engine_home_unlock(instance);
@@ -308,8 +311,9 @@ int engine_rename(struct engine_instance *instance, const char *name, struct st_
     const char *copy = json_doc_copy(instance->config->doc, name);
     instance->config->name = copy;
     r = copy == NULL ? st_fail(err, ST_ENOMEM, "out of memory") : engine_config_save(instance, err);
-    if (r < 0) {
+    if (r < 0) { /* Perhaps after it was written: what is in the file must be a claimed name. */
         instance->config->name = old;
+        (void)engine_config_save(instance, NULL);
         engine_name_release(instance->engine, name, instance->config->id);
     } else {
         engine_name_release(instance->engine, old, instance->config->id);

@@ -343,25 +343,29 @@ static int compare(const void *a, const void *b)
     return strcmp(((const struct engine_volume *)a)->name, ((const struct engine_volume *)b)->name);
 }
 
-/* Adds the volume of that name to the list; one that cannot be read is left out. */
+/* Adds the volume of that name to the list; one that cannot be read is left out, and why. */
 static int add(struct engine *engine, int fd, const char *name, struct engine_volume **list,
-               size_t *count, struct st_err *err)
+               size_t *count, struct st_err *left_out, struct st_err *err)
 {
     struct engine_volume volume;
+    struct st_err problem = {0};
     struct engine_volume *grown = realloc(*list, (*count + 1) * sizeof(**list));
 
     if (grown == NULL) {
         return st_fail(err, ST_ENOMEM, "out of memory");
     }
     *list = grown;
-    if (read_volume(engine, fd, name, &volume, NULL) == 0) {
+    int r = read_volume(engine, fd, name, &volume, &problem);
+    if (r == 0) {
         (*list)[(*count)++] = volume;
+    } else if (r != -ST_ENOTFOUND && left_out != NULL) {
+        *left_out = problem;
     }
     return 0;
 }
 
 int engine_volume_list(struct engine *engine, int dangling, struct engine_volume **ret_volumes,
-                       size_t *ret_count, struct st_err *err)
+                       size_t *ret_count, struct st_err *left_out, struct st_err *err)
 {
     st_auto(os_dir) struct os_dir *dir = NULL;
     struct engine_volume *list = NULL;
@@ -375,7 +379,7 @@ int engine_volume_list(struct engine *engine, int dangling, struct engine_volume
     r = r < 0 || dangling < 0 ? r : find_users(engine, NULL, &users, err);
     while (r >= 0 && (r = os_dir_next(dir, &name, &type)) > 0) {
         if (is_volume_name(name) && (dangling < 0 || is_used(&users, name) == (dangling == 0))) {
-            r = add(engine, fd, name, &list, &count, err);
+            r = add(engine, fd, name, &list, &count, left_out, err);
         }
     }
     users_done(&users);
@@ -431,7 +435,7 @@ int engine_volume_prune(struct engine *engine, bool all, struct st_buf *removed,
     size_t count = 0;
     int64_t freed = 0;
     st_auto(fd) int volumes = lock_volumes(engine, err);
-    int r = volumes < 0 ? volumes : engine_volume_list(engine, 1, &list, &count, err);
+    int r = volumes < 0 ? volumes : engine_volume_list(engine, 1, &list, &count, NULL, err);
 
     for (size_t i = 0; r >= 0 && i < count; i++) {
         if (!all && !list[i].anonymous) {

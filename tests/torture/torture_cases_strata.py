@@ -106,24 +106,27 @@ class RenameCase(StrataCase):
 
 
 class FileCase(StrataCase):
-    """A command that writes a file on the host, whole or not at all."""
+    """A command that writes a file on the host; if whole, that or nothing."""
 
-    def __init__(self, strata, name, state, words, out):
+    def __init__(self, strata, name, state, words, out, whole=True):
         super().__init__(strata, name, state, words)
-        self.out = out
+        self.out, self.whole = out, whole
 
-    def clean(self):
-        super().clean()
-        for path in self.half_made():
-            os.unlink(path)
-
-    def half_made(self):
+    def written(self):
         folder, name = os.path.split(self.out)
         return [os.path.join(folder, one) for one in os.listdir(folder) if name in one]
 
+    def clean(self):
+        super().clean()
+        for path in self.written():
+            os.unlink(path)
+
+    def half_made(self):
+        return self.written() if self.whole else []
+
     def wrong(self, status):
-        if status == 0 and self.half_made() != [self.out]:
-            return f"said that all is well, yet there is {self.half_made()}"
+        if status == 0 and self.written() != [self.out]:
+            return f"said that all is well, yet there is {self.written()}"
         return super().wrong(status)
 
 
@@ -219,7 +222,8 @@ class Strata:
         yield StrataCase(self, "unpause", "paused", ["unpause", tag], "running")
         yield StrataCase(self, "cp", "running", ["cp", "/etc/hostname", f"{tag}:/tmp/hostname"])
         yield StrataCase(self, "cp-stopped", "created", ["cp", "/etc/hostname", f"{tag}:/tmp/hostname"])
-        yield FileCase(self, "cp-out", "running", ["cp", f"{tag}:/etc/hostname", self.out + "/file"], self.out + "/file")
+        yield FileCase(self, "cp-out", "running", ["cp", f"{tag}:/etc/hostname", self.out + "/file"], self.out + "/file",
+                       whole=False)
         yield RenameCase(self)
         yield StrataCase(self, "stop", "running", ["stop", "-t", "0", tag], "exited")
         yield StrataCase(self, "kill", "running", ["kill", tag], "exited")
