@@ -60,8 +60,7 @@ static void terminal_restore(struct program *program)
 
 /* ---- signals ---- */
 
-/* SIGTERM presses the power button, as an instance's stop signal should; again, or SIGINT and
- * SIGHUP, ends the machine. */
+/* SIGPWR presses the power button; the others end the machine. */
 static void on_signal(void *argument, uint32_t events)
 {
     struct program *program = argument;
@@ -70,7 +69,7 @@ static void on_signal(void *argument, uint32_t events)
     if (os_read(program->signals.fd, &info, sizeof info) != (ssize_t)sizeof info) {
         return;
     }
-    if (info.ssi_signo == SIGTERM && vmm_state(program->vmm) == VMM_RUNNING) {
+    if (info.ssi_signo == SIGPWR) {
         vmm_power_button(program->vmm);
     } else {
         vmm_quit(program->vmm);
@@ -84,6 +83,7 @@ static int watch_signals(struct program *program)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGPWR);
     int r = os_sigprocmask(SIG_BLOCK, &set, NULL);
     r = r < 0 ? r : os_signal(SIGPIPE, SIG_IGN);
     program->signals = (struct os_watch){.fd = r < 0 ? r : os_signalfd(-1, &set, SFD_NONBLOCK),
@@ -157,8 +157,7 @@ static int live(struct program *program, struct vmm_ending *ret_ending, struct s
     int r = vmm_new(&program->config.machine, &program->vmm, err);
     r = r < 0 ? r : open_doors(program, err);
     if (r >= 0 && !program->config.no_jail) {
-        struct vmm_jail jail = {.network = program->config.machine.nets_count > 0 ||
-                                           program->config.gdb != NULL};
+        struct vmm_jail jail = {.network = program->config.machine.nets_count > 0};
         r = vmm_jail_process(&jail, err);
     }
     if (r < 0) {
