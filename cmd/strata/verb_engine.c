@@ -9,6 +9,10 @@
 #include "base/str.h"
 #include "cli/cli_out.h"
 #include "os/os_file.h"
+#include "strata/rows.h"
+
+/* How long one object's JSON may be. */
+#define DESCRIPTION_MAX (64u << 20)
 
 int verb_open(struct cli *cli, struct engine **ret_engine, struct st_err *err)
 {
@@ -56,6 +60,46 @@ int verb_each(struct cli *cli, verb_act_fn *act, bool print, struct st_err *err)
         }
     }
     return status;
+}
+
+int verb_inspect_each(struct cli *cli, verb_describe_fn *describe, void *context,
+                      struct st_err *err)
+{
+    size_t count = 0;
+    int status = 0;
+    struct st_buf *objects = calloc(cli->n_args, sizeof(*objects));
+    if (objects == NULL) {
+        return st_fail(err, ST_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < cli->n_args; i++) {
+        struct st_err failure = {0};
+        objects[count] = ST_BUF_HEAP(DESCRIPTION_MAX);
+        if (describe(cli, context, cli->args[i], &objects[count], &failure) < 0) {
+            cli_print_error(cli->program->name, &failure);
+            st_buf_done(&objects[count]);
+            status = 1;
+        } else {
+            count++;
+        }
+    }
+    int r = rows_inspect(cli_text(cli, "format"), objects, count, err);
+    for (size_t i = 0; i < count; i++) {
+        st_buf_done(&objects[i]);
+    }
+    free(objects);
+    return r < 0 ? r : status;
+}
+
+int verb_pruned(const char *which, const struct st_buf *removed, uint64_t freed_bytes)
+{
+    st_auto(buf) struct st_buf out = ST_BUF_HEAP(32 << 20);
+    if (removed->length > 0) {
+        st_buf_printf(&out, "Deleted %s:\n%s\n", which, st_buf_string(removed));
+    }
+    st_buf_text(&out, "Total reclaimed space: ");
+    rows_size(&out, freed_bytes);
+    st_buf_char(&out, '\n');
+    return cli_buf_out(&out);
 }
 
 void verb_warnings(const struct st_buf *lines)

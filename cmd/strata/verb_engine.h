@@ -24,6 +24,19 @@ typedef int verb_act_fn(struct cli *cli, struct engine *engine, const char *ref,
  * tried. Returns the exit status: 0, or 1 after a failure. */
 int verb_each(struct cli *cli, verb_act_fn *act, bool print, struct st_err *err);
 
+/* Appends what there is to know about the object that the user named, as JSON. context: the
+ * caller's. */
+typedef int verb_describe_fn(struct cli *cli, void *context, const char *ref, struct st_buf *to,
+                             struct st_err *err);
+
+/* Describes each argument and prints all as --format says; a failure is shown and the next one is
+ * tried. Returns the exit status: 0, or 1 after a failure. */
+int verb_inspect_each(struct cli *cli, verb_describe_fn *describe, void *context,
+                      struct st_err *err);
+
+/* Ends a prune: says which ("Images") were removed, if any, and how much room that made. */
+int verb_pruned(const char *which, const struct st_buf *removed, uint64_t freed_bytes);
+
 /* The text of standard error's warnings, a line each: "WARNING: ...". */
 void verb_warnings(const struct st_buf *lines);
 

@@ -226,37 +226,18 @@ const struct cli_verb strata_verb_image_ls = {
 
 /* ---- inspect ------------------------------------------------------------------------------- */
 
+static int describe(struct cli *cli, void *store, const char *ref, struct st_buf *to,
+                    struct st_err *err)
+{
+    (void)cli;
+    return image_inspect(store, ref, to, err);
+}
+
 static int verb_inspect(struct cli *cli, struct st_err *err)
 {
     st_auto(image_store) struct image_store *store = NULL;
-    size_t count = 0;
-    int status = 0;
     int r = verb_open_images(cli, &store, err);
-    if (r < 0) {
-        return r;
-    }
-    struct st_buf *objects = calloc(cli->n_args, sizeof(*objects));
-    if (objects == NULL) {
-        return st_fail(err, ST_ENOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < cli->n_args; i++) {
-        struct st_err failure = {0};
-        objects[count] = ST_BUF_HEAP(16 << 20);
-        r = image_inspect(store, cli->args[i], &objects[count], &failure);
-        if (r < 0) {
-            cli_print_error(cli->program->name, &failure);
-            st_buf_done(&objects[count]);
-            status = 1;
-        } else {
-            count++;
-        }
-    }
-    r = rows_inspect(cli_text(cli, "format"), objects, count, err);
-    for (size_t i = 0; i < count; i++) {
-        st_buf_done(&objects[i]);
-    }
-    free(objects);
-    return r < 0 ? r : status;
+    return r < 0 ? r : verb_inspect_each(cli, describe, store, err);
 }
 
 static const struct cli_option inspect_options[] = {
@@ -425,7 +406,6 @@ static int verb_prune(struct cli *cli, struct st_err *err)
 {
     st_auto(image_store) struct image_store *store = NULL;
     st_auto(buf) struct st_buf lines = ST_BUF_HEAP(16 << 20);
-    st_auto(buf) struct st_buf out = ST_BUF_HEAP(32 << 20);
     uint64_t freed = 0;
     bool all = cli_flag(cli, "all");
     if (!cli_flag(cli, "force") &&
@@ -437,16 +417,7 @@ static int verb_prune(struct cli *cli, struct st_err *err)
     }
     int r = verb_open_images(cli, &store, err);
     r = r < 0 ? r : image_prune(store, all, collect, &lines, &freed, err);
-    if (r < 0) {
-        return r;
-    }
-    if (lines.length > 0) {
-        st_buf_printf(&out, "Deleted Images:\n%s\n", st_buf_string(&lines));
-    }
-    st_buf_text(&out, "Total reclaimed space: ");
-    rows_size(&out, freed);
-    st_buf_char(&out, '\n');
-    return cli_buf_out(&out);
+    return r < 0 ? r : verb_pruned("Images", &lines, freed);
 }
 
 static const struct cli_option prune_options[] = {

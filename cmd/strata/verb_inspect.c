@@ -1,11 +1,6 @@
 /* `strata inspect`: everything about instances, images and volumes, as JSON. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/str.h"
-#include "cli/cli_out.h"
 #include "image/image.h"
-#include "strata/rows.h"
 #include "strata/verb_engine.h"
 #include "strata/verbs.h"
 
@@ -55,7 +50,7 @@ static const struct {
 };
 
 /* Tries each kind of object until one has the name. */
-static int inspect_any(struct cli *cli, struct engine *engine, const char *name, struct st_buf *to,
+static int inspect_any(struct cli *cli, void *engine, const char *name, struct st_buf *to,
                        struct st_err *err)
 {
     const char *type = cli_text(cli, "type");
@@ -79,34 +74,8 @@ static int inspect_any(struct cli *cli, struct engine *engine, const char *name,
 static int verb_inspect(struct cli *cli, struct st_err *err)
 {
     st_auto(engine) struct engine *engine = NULL;
-    int status = 0;
-    size_t count = 0;
     int r = verb_open(cli, &engine, err);
-    if (r < 0) {
-        return r;
-    }
-    struct st_buf *objects = calloc(cli->n_args, sizeof *objects);
-    if (objects == NULL) {
-        return st_fail(err, ST_ENOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < cli->n_args; i++) {
-        struct st_err failure = {0};
-        objects[count] = ST_BUF_HEAP(64u << 20);
-        r = inspect_any(cli, engine, cli->args[i], &objects[count], &failure);
-        if (r < 0) {
-            cli_print_error(cli->program->name, &failure);
-            st_buf_done(&objects[count]);
-            status = 1;
-        } else {
-            count++;
-        }
-    }
-    r = rows_inspect(cli_text(cli, "format"), objects, count, err);
-    for (size_t i = 0; i < count; i++) {
-        st_buf_done(&objects[i]);
-    }
-    free(objects);
-    return r < 0 ? r : status;
+    return r < 0 ? r : verb_inspect_each(cli, inspect_any, engine, err);
 }
 
 static const struct cli_option inspect_options[] = {

@@ -239,38 +239,24 @@ static const struct cli_verb volume_ls = {
 
 /* ---- inspect ---- */
 
+static int describe(struct cli *cli, void *engine, const char *ref, struct st_buf *to,
+                    struct st_err *err)
+{
+    struct engine_volume volume = {0};
+    (void)cli;
+    int r = engine_volume_find(engine, ref, &volume, err);
+    if (r >= 0) {
+        (void)engine_volume_inspect(&volume, to);
+        engine_volume_done(&volume);
+    }
+    return r;
+}
+
 static int verb_inspect(struct cli *cli, struct st_err *err)
 {
     st_auto(engine) struct engine *engine = NULL;
-    size_t count = 0;
-    int status = 0;
     int r = verb_open(cli, &engine, err);
-    if (r < 0) {
-        return r;
-    }
-    struct st_buf *objects = calloc(cli->n_args, sizeof *objects);
-    if (objects == NULL) {
-        return st_fail(err, ST_ENOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < cli->n_args; i++) {
-        struct engine_volume volume = {0};
-        struct st_err failure = {0};
-        objects[count] = ST_BUF_HEAP(1 << 20);
-        r = engine_volume_find(engine, cli->args[i], &volume, &failure);
-        if (r < 0) {
-            cli_print_error(cli->program->name, &failure);
-            status = 1;
-            continue;
-        }
-        (void)engine_volume_inspect(&volume, &objects[count++]);
-        engine_volume_done(&volume);
-    }
-    r = rows_inspect(cli_text(cli, "format"), objects, count, err);
-    for (size_t i = 0; i < count; i++) {
-        st_buf_done(&objects[i]);
-    }
-    free(objects);
-    return r < 0 ? r : status;
+    return r < 0 ? r : verb_inspect_each(cli, describe, engine, err);
 }
 
 static const struct cli_option inspect_options[] = {
@@ -329,7 +315,6 @@ static int verb_prune(struct cli *cli, struct st_err *err)
 {
     st_auto(engine) struct engine *engine = NULL;
     st_auto(buf) struct st_buf removed = ST_BUF_HEAP(16 << 20);
-    st_auto(buf) struct st_buf out = ST_BUF_HEAP(32 << 20);
     int64_t freed = 0;
     bool all = cli_flag(cli, "all");
     if (!cli_flag(cli, "force") &&
@@ -341,16 +326,7 @@ static int verb_prune(struct cli *cli, struct st_err *err)
     }
     int r = verb_open(cli, &engine, err);
     r = r < 0 ? r : engine_volume_prune(engine, all, &removed, &freed, err);
-    if (r < 0) {
-        return r;
-    }
-    if (removed.length > 0) {
-        st_buf_printf(&out, "Deleted Volumes:\n%s\n", st_buf_string(&removed));
-    }
-    st_buf_text(&out, "Total reclaimed space: ");
-    rows_size(&out, (uint64_t)ST_MAX(freed, 0));
-    st_buf_char(&out, '\n');
-    return cli_buf_out(&out);
+    return r < 0 ? r : verb_pruned("Volumes", &removed, (uint64_t)ST_MAX(freed, 0));
 }
 
 static const struct cli_option prune_options[] = {

@@ -20,68 +20,27 @@ struct devices {
     const char *access;
 };
 
+#define CHARACTER_DEVICE(major_, minor_)                                                           \
+    {                                                                                              \
+        .allow = true, .type = "c", .has_major = true, .major = (major_), .has_minor = true,       \
+        .minor = (minor_), .access = "rwm"                                                         \
+    }
+
 static const struct spec_device_rule default_rules[] = {
     {.allow = false, .access = "rwm"},
     {.allow = true, .type = "c", .access = "m"},
     {.allow = true, .type = "b", .access = "m"},
-    {.allow = true,
-     .type = "c",
-     .has_major = true,
-     .major = 1,
-     .has_minor = true,
-     .minor = 3,
-     .access = "rwm"},
-    {.allow = true,
-     .type = "c",
-     .has_major = true,
-     .major = 1,
-     .has_minor = true,
-     .minor = 5,
-     .access = "rwm"},
-    {.allow = true,
-     .type = "c",
-     .has_major = true,
-     .major = 1,
-     .has_minor = true,
-     .minor = 7,
-     .access = "rwm"},
-    {.allow = true,
-     .type = "c",
-     .has_major = true,
-     .major = 1,
-     .has_minor = true,
-     .minor = 8,
-     .access = "rwm"},
-    {.allow = true,
-     .type = "c",
-     .has_major = true,
-     .major = 1,
-     .has_minor = true,
-     .minor = 9,
-     .access = "rwm"},
-    {.allow = true,
-     .type = "c",
-     .has_major = true,
-     .major = 5,
-     .has_minor = true,
-     .minor = 0,
-     .access = "rwm"},
-    {.allow = true,
-     .type = "c",
-     .has_major = true,
-     .major = 5,
-     .has_minor = true,
-     .minor = 1,
-     .access = "rwm"},
-    {.allow = true,
-     .type = "c",
-     .has_major = true,
-     .major = 5,
-     .has_minor = true,
-     .minor = 2,
-     .access = "rwm"},
+    CHARACTER_DEVICE(1, 3), /* null */
+    CHARACTER_DEVICE(1, 5), /* zero */
+    CHARACTER_DEVICE(1, 7), /* full */
+    CHARACTER_DEVICE(1, 8), /* random */
+    CHARACTER_DEVICE(1, 9), /* urandom */
+    CHARACTER_DEVICE(5, 0), /* tty */
+    CHARACTER_DEVICE(5, 1), /* console */
+    CHARACTER_DEVICE(5, 2), /* ptmx */
     {.allow = true, .type = "c", .has_major = true, .major = 136, .access = "rwm"},
 };
+#undef CHARACTER_DEVICE
 
 static int reserve(struct devices *d, size_t room)
 {
