@@ -28,7 +28,7 @@
  * decoded code (write), pages whose D bit is clear (write).
  */
 enum {
-    CPU_TLB_BITS = 10,
+    CPU_TLB_BITS = 12,
     CPU_TLB_SIZE = 1 << CPU_TLB_BITS,
     CPU_PAGE_SHIFT = 12,
     CPU_TLB_SPACES = 1024,   /* numbers of address spaces, 0 is none */
