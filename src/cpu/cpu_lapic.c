@@ -16,9 +16,15 @@ static void notify(void *argument)
     tell(argument, CPU_ATT_IRQ);
 }
 
+void cpu_nmi(struct cpu *cpu)
+{
+    __atomic_fetch_add(&cpu->nmi_arrived, 1, __ATOMIC_SEQ_CST);
+    tell(cpu, CPU_ATT_NMI);
+}
+
 static void nmi(void *argument)
 {
-    tell(argument, CPU_ATT_NMI);
+    cpu_nmi(argument);
 }
 
 static void init(void *argument)

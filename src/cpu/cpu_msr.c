@@ -237,8 +237,12 @@ static bool write_plain(struct cpu *cpu, uint32_t msr, uint64_t *field, uint64_t
 
 static bool set_apic_base(struct cpu *cpu, uint64_t value)
 {
+    bool x2apic = (cpu->shared->features.words[CPU_WORD_1_ECX] >> 21 & 1) != 0;
     bool done;
 
+    if ((value & X86_APIC_BASE_X2APIC) != 0 && !x2apic) {
+        return false;
+    }
     cpu_guest_leave(cpu);
     done = vcpu_lapic_set_base(&cpu->lapic, value);
     cpu_guest_enter(cpu);

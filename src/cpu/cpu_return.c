@@ -196,16 +196,6 @@ static uint64_t iret_flags_mask(const struct cpu *cpu, unsigned opsize)
     return opsize == 2 ? mask & 0xffff : mask;
 }
 
-static void end_of_nmi(struct cpu *cpu)
-{
-    if (cpu->nmi_masked) {
-        cpu->nmi_masked = false;
-        if (cpu->nmi_pending) {
-            cpu_attend(cpu, CPU_ATT_NMI);
-        }
-    }
-}
-
 /* From CPL 0 to virtual-8086 mode: six more registers are on the stack. */
 static enum cpu_result to_v86(struct cpu *cpu, struct frame *frame)
 {
@@ -233,7 +223,7 @@ static enum cpu_result to_v86(struct cpu *cpu, struct frame *frame)
     cpu->gpr[X86_RSP] = frame->sp;
     cpu->rip = frame->rip;
     cpu_mode_update(cpu);
-    end_of_nmi(cpu);
+    cpu->nmi_masked = false;
     return CPU_JUMPED;
 }
 
@@ -261,7 +251,7 @@ static enum cpu_result return_from_task(struct cpu *cpu, uint64_t next_rip)
     if (!cpu_task_switch(cpu, &tss, CPU_TASK_IRET, next_rip, false, 0)) {
         return CPU_FAULT;
     }
-    end_of_nmi(cpu);
+    cpu->nmi_masked = false;
     return CPU_JUMPED;
 }
 
@@ -284,7 +274,7 @@ enum cpu_result cpu_iret(struct cpu *cpu, unsigned opsize, uint64_t next_rip)
         result = real_return(cpu, &frame, 0);
         if (result == CPU_JUMPED) {
             cpu_set_flags(cpu, frame.flags, mask);
-            end_of_nmi(cpu);
+            cpu->nmi_masked = false;
         }
         return result;
     }
@@ -303,6 +293,6 @@ enum cpu_result cpu_iret(struct cpu *cpu, unsigned opsize, uint64_t next_rip)
     }
     cpu_set_flags(cpu, frame.flags, mask);
     commit(cpu, &frame, opsize, 0);
-    end_of_nmi(cpu);
+    cpu->nmi_masked = false;
     return CPU_JUMPED;
 }

@@ -63,6 +63,15 @@ static bool interrupt_there(struct cpu *cpu)
     return vcpu_lapic_pic_pending(&cpu->lapic) || vcpu_lapic_pending(&cpu->lapic) >= 0;
 }
 
+/* One is latched beside the one that is about to be delivered, or that is handled just now. */
+static void latch_nmis(struct cpu *cpu)
+{
+    uint32_t arrived = __atomic_exchange_n(&cpu->nmi_arrived, 0, __ATOMIC_SEQ_CST);
+    uint32_t room = cpu->nmi_masked ? 1 : 2;
+
+    cpu->nmi_pending = (uint8_t)ST_MIN(cpu->nmi_pending + arrived, room);
+}
+
 /* The bits that need something done. */
 static enum turn attend(struct cpu *cpu, uint32_t bits, struct vcpu_exit *ret_exit)
 {
@@ -80,7 +89,7 @@ static enum turn attend(struct cpu *cpu, uint32_t bits, struct vcpu_exit *ret_ex
         start_up(cpu);
     }
     if ((bits & CPU_ATT_NMI) != 0 && take(cpu, CPU_ATT_NMI)) {
-        cpu->nmi_pending = true;
+        latch_nmis(cpu);
     }
     if ((bits & CPU_ATT_IRQ) != 0 && take(cpu, CPU_ATT_IRQ)) {
         cpu_pv_eoi_settle(cpu);
@@ -178,7 +187,7 @@ static bool wakes(struct cpu *cpu)
     if (cpu->activity != VCPU_HALTED) {
         return false;
     }
-    return (cpu->nmi_pending && !cpu->nmi_masked) ||
+    return (cpu->nmi_pending > 0 && !cpu->nmi_masked) ||
            (cpu->interrupt_waiting && (cpu->rflags & X86_IF) != 0) ||
            __atomic_exchange_n(&cpu->kvm_unhalted, false, __ATOMIC_SEQ_CST);
 }
@@ -211,8 +220,8 @@ static enum turn deliver_due(struct cpu *cpu, struct vcpu_exit *ret_exit)
     if (cpu->shadow != CPU_SHADOW_NONE) {
         return TURN_ON;
     }
-    if (cpu->nmi_pending && !cpu->nmi_masked) {
-        cpu->nmi_pending = false;
+    if (cpu->nmi_pending > 0 && !cpu->nmi_masked) {
+        cpu->nmi_pending--;
         cpu->nmi_masked = true;
         return deliver_external(cpu, CPU_NMI, ret_exit);
     }

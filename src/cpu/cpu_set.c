@@ -21,7 +21,7 @@ static void kick(struct vcpu *vcpu)
 
 static void nmi(struct vcpu *vcpu)
 {
-    wake(cpu_of(vcpu), CPU_ATT_NMI);
+    cpu_nmi(cpu_of(vcpu));
 }
 
 static int set_debug(struct vcpu *vcpu, const struct vcpu_debug *debug)

@@ -65,7 +65,7 @@ static void events_out(const struct cpu *cpu, struct vcpu_events *ret_events)
         .interrupt_injected = cpu->injected,
         .interrupt_vector = cpu->injected_vector,
         .interrupt_shadow = cpu->shadow != CPU_SHADOW_NONE,
-        .nmi_pending = cpu->nmi_pending || (attention & CPU_ATT_NMI) != 0,
+        .nmi_pending = cpu->nmi_pending > 0 || (attention & CPU_ATT_NMI) != 0,
         .nmi_masked = cpu->nmi_masked,
         .init_pending = (attention & CPU_ATT_INIT) != 0,
         .sipi_pending = (attention & CPU_ATT_SIPI) != 0,
@@ -261,7 +261,7 @@ static void events_in(struct cpu *cpu, const struct vcpu_events *events)
     cpu->injected = events->interrupt_injected;
     cpu->injected_vector = events->interrupt_vector;
     cpu->shadow = events->interrupt_shadow ? CPU_SHADOW_STI : CPU_SHADOW_NONE;
-    cpu->nmi_pending = events->nmi_pending;
+    cpu->nmi_pending = events->nmi_pending ? 1 : 0;
     cpu->nmi_masked = events->nmi_masked;
     cpu->interrupt_waiting = false;
     __atomic_store_n(&cpu->sipi_vector, events->sipi_vector, __ATOMIC_SEQ_CST);
@@ -323,7 +323,7 @@ void cpu_init_reset(struct cpu *cpu)
     vcpu_state_reset(&state, cpu->vcpu.apic_id, boot);
     state.cr0 = (state.cr0 & ~(uint64_t)(X86_CR0_CD | X86_CR0_NW)) | caching;
     load_core(cpu, &state);
-    cpu->nmi_pending = false;
+    cpu->nmi_pending = 0;
     cpu->nmi_masked = false;
     cpu->interrupt_waiting = false;
     cpu->kvm_eoi = 0;

@@ -193,15 +193,17 @@ struct cpu {
     enum cpu_shadow shadow;      /* after STI or MOV SS: the next instruction is run by itself */
     bool nmi_masked;
     bool interrupt_waiting; /* one is there that IF or the TPR forbids */
-    bool nmi_pending;
-    uint8_t sipi_vector;  /* [a] */
-    bool kvm_unhalted;    /* [a] KVM's kick: HLT ends whatever IF */
-    bool kvm_eoi_offered; /* the flag of KVM's paravirtual EOI is set */
-    bool running;         /* within cpu_run */
-    bool debug_int3;      /* the debugger's INT3 was hit */
-    bool debug_resumed;   /* the first instruction of a run: its breakpoint has been told */
-    bool no_step;         /* the instruction took TF away as it began something else */
-    bool injected;        /* an interrupt to be delivered first, from a state that was loaded */
+    uint8_t nmi_pending;    /* how many: one may be latched while one is about to be taken */
+    uint32_t nmi_arrived;   /* [a] since CPU_ATT_NMI was last looked at */
+    uint8_t sipi_vector;    /* [a] */
+    bool kvm_unhalted;      /* [a] KVM's kick: HLT ends whatever IF */
+    bool kvm_eoi_offered;   /* the flag of KVM's paravirtual EOI is set */
+    uint32_t pauses;        /* PAUSE instructions, for giving the core away now and then */
+    bool running;           /* within cpu_run */
+    bool debug_int3;        /* the debugger's INT3 was hit */
+    bool debug_resumed;     /* the first instruction of a run: its breakpoint has been told */
+    bool no_step;           /* the instruction took TF away as it began something else */
+    bool injected;          /* an interrupt to be delivered first, from a state that was loaded */
     uint8_t injected_vector;
     uint32_t in_guest;    /* [a] 1: may touch guest memory, see cpu_exclusive_begin */
     uint64_t trapped_dr6; /* data breakpoints that matched in this instruction */

@@ -149,6 +149,20 @@ enum cpu_result cpu_sys_hlt(struct cpu *cpu, const struct x86_insn *insn)
     return CPU_END;
 }
 
+/* A CPU that spins waits for another one, which may need this one's core to go on. */
+enum cpu_result cpu_sys_pause(struct cpu *cpu, const struct x86_insn *insn)
+{
+    enum { PAUSES_BEFORE_YIELD = 128 };
+
+    (void)insn;
+    if (cpu->vcpu.set->count > 1 && ++cpu->pauses % PAUSES_BEFORE_YIELD == 0) {
+        cpu_guest_leave(cpu);
+        plat_yield(cpu->platform);
+        cpu_guest_enter(cpu);
+    }
+    return CPU_NEXT;
+}
+
 /* WBINVD and its like: caches are the host's. */
 enum cpu_result cpu_sys_nothing(struct cpu *cpu, const struct x86_insn *insn)
 {

@@ -42,6 +42,7 @@ cpu_general *cpu_system_handler(uint16_t op)
         [X86_OP_LMSW] = cpu_sys_lmsw,
         [X86_OP_CLTS] = cpu_sys_clts,
         [X86_OP_HLT] = cpu_sys_hlt,
+        [X86_OP_PAUSE] = cpu_sys_pause,
         [X86_OP_INVD] = cpu_sys_nothing,
         [X86_OP_WBINVD] = cpu_sys_nothing,
         [X86_OP_WBNOINVD] = cpu_sys_nothing,
