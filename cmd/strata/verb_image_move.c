@@ -1,9 +1,11 @@
 /* `strata image`: bringing images in and out: load, save, import, bootstrap. */
 #include <string.h>
 
+#include "base/print.h"
 #include "base/str.h"
 #include "cli/cli_out.h"
 #include "os/os_file.h"
+#include "os/os_process.h"
 #include "os/os_terminal.h"
 #include "os/os_time.h"
 #include "strata/verb_image.h"
@@ -78,10 +80,44 @@ const struct cli_verb strata_verb_image_load = {
 
 /* ---- save ---------------------------------------------------------------------------------- */
 
+/* The file that an archive goes to, and its name until it is whole: empty for what is no
+ * regular file, such as a pipe, which is written at once. */
+struct target {
+    int fd;
+    char making[4096];
+};
+
+static int open_target(const char *output, struct target *target, struct st_err *err)
+{
+    struct stat st;
+    int r = os_fstatat(AT_FDCWD, output, &st, AT_SYMLINK_NOFOLLOW);
+    bool replaced = r == -ST_ENOENT || (r == 0 && S_ISREG(st.st_mode));
+    if (replaced && st_snprintf(target->making, sizeof(target->making), "%s.%d.new", output,
+                                (int)os_getpid()) >= sizeof(target->making)) {
+        return st_fail(err, ST_ENAMETOOLONG, "--output is too long");
+    }
+    target->fd = os_open(replaced ? target->making : output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    return target->fd < 0 ? st_fail_os(err, target->fd, "opening %s", output) : 0;
+}
+
+/* Gives the whole archive its name, or leaves nothing of a torn one. */
+static int close_target(const char *output, struct target *target, int result, struct st_err *err)
+{
+    os_close(&target->fd);
+    if (result == 0 && target->making[0] != '\0') {
+        result = os_renameat2(AT_FDCWD, target->making, AT_FDCWD, output, 0);
+        result = result < 0 ? st_fail_os(err, result, "writing %s", output) : 0;
+    }
+    if (result < 0 && target->making[0] != '\0') {
+        (void)os_unlinkat(AT_FDCWD, target->making, 0);
+    }
+    return result;
+}
+
 static int verb_save(struct cli *cli, struct st_err *err)
 {
     st_auto(image_store) struct image_store *store = NULL;
-    st_auto(fd) int file = -1;
+    struct target target = {.fd = -1};
     const char *output = cli_text(cli, "output");
     const char *format = cli_text(cli, "format");
     if (output == NULL && os_is_terminal(1)) {
@@ -91,14 +127,15 @@ static int verb_save(struct cli *cli, struct st_err *err)
     }
     int r = verb_open_images(cli, &store, err);
     if (r == 0 && output != NULL) {
-        file = os_open(output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        r = file < 0 ? st_fail_os(err, file, "opening %s", output) : 0;
+        r = open_target(output, &target, err);
     }
-    return r < 0 ? r
-                 : image_save(store, (const char *const *)cli->args, cli->n_args,
-                              st_streq(format, "oci-archive") ? IMAGE_ARCHIVE_OCI
-                                                              : IMAGE_ARCHIVE_DOCKER,
-                              file >= 0 ? file : 1, err);
+    if (r < 0) {
+        return r;
+    }
+    r = image_save(store, (const char *const *)cli->args, cli->n_args,
+                   st_streq(format, "oci-archive") ? IMAGE_ARCHIVE_OCI : IMAGE_ARCHIVE_DOCKER,
+                   output != NULL ? target.fd : 1, err);
+    return close_target(output, &target, r, err);
 }
 
 static const struct cli_option save_options[] = {
