@@ -93,7 +93,7 @@ bool vio_reset(struct vio_device *device);
 /* ---- for devices ---- */
 
 /* The next chain, as vio_queue_pop; a broken queue makes the device need a reset and counts as
- * empty. */
+ * empty. The driver of an empty one is asked to tell of what comes. */
 bool vio_pop(struct vio_device *device, unsigned queue, struct vio_chain *chain);
 /* Gives a chain back and tells the driver if it wants to know; `more`: others follow at once, tell
  * it then. */

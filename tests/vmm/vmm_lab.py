@@ -15,7 +15,7 @@ from vm_kernel import fetch_kernel, skip  # noqa: E402
 BUILD = os.environ.get("STRATA_BUILD", os.path.join(TREE, "out/dev"))
 PROGRAM = os.path.join(BUILD, "strata-vm")
 MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk",
-           "failover", "net_failover", "virtio_net")
+           "failover", "net_failover", "virtio_net", "pvpanic", "pvpanic-mmio")
 
 # do=VERB on the kernel's command line says what it is for.
 INIT = b"""#!/bin/busybox sh
@@ -28,7 +28,7 @@ load() { for m in /modules/*; do /bin/busybox insmod $m 2>/dev/null; done; }
 echo "INIT $verb cpus $(/bin/busybox grep -c ^processor /proc/cpuinfo)"
 case $verb in
 off) ;;
-panic) echo c >/proc/sysrq-trigger; /bin/busybox sleep 5;;
+panic) load; echo c >/proc/sysrq-trigger; /bin/busybox sleep 5;;
 reset) /bin/busybox reboot -f;;
 disk) load
   /bin/busybox cat /sys/block/vda/size /sys/block/vda/serial
@@ -41,6 +41,7 @@ net) load
 ticks) n=0; while :; do echo "TICK $n"; n=$((n + 1)); /bin/busybox sleep 0.1; done;;
 echo) while read line; do echo "ECHO $line"; [ "$line" = end ] && break; done;;
 work) n=0; while [ $n -lt 20000 ]; do n=$((n + 1)); done; echo "WORKED $n";;
+sh) load; /bin/busybox sh;;
 smp) for i in 1 2 3 4; do (n=0; while [ $n -lt 5000 ]; do n=$((n + 1)); done; echo "DONE $i") & done; wait;;
 esac
 echo "INIT ends"
