@@ -22,6 +22,10 @@ enum {
     LAPIC_SVR = 0xf0,
     LAPIC_LINT0 = 0x350,
     LAPIC_LINT1 = 0x360,
+    MTRR_WRITE_BACK = 6,
+    MTRR_FIXED = 1 << 10,
+    MTRR_ENABLED = 1 << 11,
+    MTRR_FIXED_A0000 = 2, /* after 64K_00000 and 16K_80000 */
 };
 
 int pc_boot_check(const struct pc_boot *boot, struct st_err *err)
@@ -58,6 +62,10 @@ int pc_boot_load(struct pc *pc, struct vcpu_state *state, struct st_err *err)
     };
     struct fmt_multiboot multiboot;
 
+    /* Memory types as firmware leaves them: all is written back but the VGA hole. */
+    state->mtrr_def_type = MTRR_WRITE_BACK | MTRR_FIXED | MTRR_ENABLED;
+    memset(state->mtrr_fixed, MTRR_WRITE_BACK, sizeof state->mtrr_fixed);
+    state->mtrr_fixed[MTRR_FIXED_A0000] = 0;
     for (unsigned i = 0; i < ST_COUNT(lapic); i++) {
         memcpy(state->lapic + lapic[i][0], &lapic[i][1], sizeof lapic[i][1]);
     }
