@@ -156,16 +156,16 @@ static int live(struct program *program, struct vmm_ending *ret_ending, struct s
     vmm_jail_begin();
     int r = vmm_new(&program->config.machine, &program->vmm, err);
     r = r < 0 ? r : open_doors(program, err);
+    struct vmm_jail jail = {.network = program->config.machine.nets_count > 0};
     if (r >= 0 && !program->config.no_jail) {
-        struct vmm_jail jail = {.network = program->config.machine.nets_count > 0};
         r = vmm_jail_process(&jail, err);
     }
     if (r < 0) {
         return r;
     }
     terminal_raw(program);
-    return vmm_run(program->vmm, program->config.no_jail ? NULL : vmm_jail_thread, NULL, ret_ending,
-                   err);
+    return vmm_run(program->vmm, program->config.no_jail ? NULL : vmm_jail_thread, &jail,
+                   ret_ending, err);
 }
 
 static int run(struct cli *cli, struct st_err *err)

@@ -80,16 +80,31 @@ static const uint16_t machine_calls[] = {
     SYS_membarrier,
 };
 
-/* Besides, for whatever thread of the process: threads, connections of the user-mode network and of
- * the control socket, looking after names. */
+/* Besides, for whatever thread of the process. */
 static const uint16_t process_calls[] = {
-    SYS_clone,      SYS_clone3,     SYS_set_robust_list, SYS_rseq,         SYS_prctl,
-    SYS_seccomp,    SYS_socket,     SYS_socketpair,      SYS_bind,         SYS_connect,
-    SYS_listen,     SYS_accept,     SYS_accept4,         SYS_getsockname,  SYS_getpeername,
-    SYS_setsockopt, SYS_getsockopt, SYS_fcntl,           SYS_dup,          SYS_pipe2,
-    SYS_openat,     SYS_newfstatat, SYS_unlinkat,        SYS_unlink,       SYS_select,
-    SYS_pselect6,   SYS_kill,       SYS_wait4,           SYS_clock_getres, SYS_sched_getaffinity,
-    SYS_getrusage,  SYS_uname,
+    SYS_clone,
+    SYS_clone3,
+    SYS_set_robust_list,
+    SYS_rseq,
+    SYS_prctl,
+    SYS_seccomp,
+    SYS_dup,
+    SYS_pipe2,
+    SYS_unlinkat,
+    SYS_unlink,
+    SYS_kill,
+    SYS_wait4,
+    SYS_sched_getaffinity,
+    SYS_getrusage,
+    SYS_uname,
+};
+
+/* What connections of the user-mode network and of the control socket take, names looked up
+ * included. */
+static const uint16_t network_calls[] = {
+    SYS_socket,  SYS_socketpair,  SYS_bind,        SYS_connect,    SYS_listen,     SYS_accept,
+    SYS_accept4, SYS_getsockname, SYS_getpeername, SYS_setsockopt, SYS_getsockopt, SYS_fcntl,
+    SYS_openat,  SYS_newfstatat,  SYS_select,      SYS_pselect6,
 };
 
 struct program {
@@ -112,9 +127,12 @@ static void emit_calls(struct program *program, const uint16_t *calls, size_t co
     }
 }
 
-_Static_assert(2 * (ST_COUNT(machine_calls) + ST_COUNT(process_calls)) + 8 < 256, "PROGRAM_MAX");
+_Static_assert(2 * (ST_COUNT(machine_calls) + ST_COUNT(process_calls) + ST_COUNT(network_calls)) +
+                       8 <
+                   256,
+               "PROGRAM_MAX");
 
-static int load(bool whole_process)
+static int load(bool whole_process, bool network)
 {
     struct program program = {.length = 0};
     emit(&program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
@@ -124,6 +142,9 @@ static int load(bool whole_process)
     emit_calls(&program, machine_calls, ST_COUNT(machine_calls));
     if (whole_process) {
         emit_calls(&program, process_calls, ST_COUNT(process_calls));
+    }
+    if (network) {
+        emit_calls(&program, network_calls, ST_COUNT(network_calls));
     }
     emit(&program, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ST_EPERM, 0, 0);
     struct sock_fprog filter = {.len = program.length, .filter = program.code};
@@ -160,13 +181,14 @@ int vmm_jail_process(const struct vmm_jail *jail, struct st_err *err)
     }
     r = os_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     r = r < 0 ? r : os_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    r = r < 0 ? r : load(true);
+    r = r < 0 ? r : load(true, true);
     return r < 0 ? st_fail_os(err, r, "the machine's process cannot be locked up") : 0;
 }
 
 int vmm_jail_thread(void *argument, bool is_vcpu)
 {
-    (void)argument;
+    const struct vmm_jail *jail = argument;
     (void)is_vcpu;
-    return load(false);
+    /* A guest's frame is looked at on its own thread, and may begin a connection. */
+    return load(false, jail->network);
 }

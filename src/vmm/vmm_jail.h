@@ -7,7 +7,7 @@
  *     vmm_jail_begin()            first thing: threads that are started drop capabilities at once
  *     vmm_new(...)                opens files and sockets
  *     vmm_jail_process(&what)     namespaces, capabilities, a filter for the whole process
- *     vmm_run(..., vmm_jail_thread, ...)   a narrower filter for each thread of the machine
+ *     vmm_run(..., vmm_jail_thread, &what, ...) a narrower filter for each thread of the machine
  */
 #pragma once
 
@@ -24,5 +24,5 @@ void vmm_jail_begin(void);
 /* 0 or -ST_Exxx. Namespaces are made where the process may; the rest must succeed. */
 int vmm_jail_process(const struct vmm_jail *jail, struct st_err *err) ST_MUST_CHECK;
 
-/* A vmm_thread_fn. */
+/* A vmm_thread_fn; argument: the struct vmm_jail. */
 int vmm_jail_thread(void *argument, bool is_vcpu) ST_MUST_CHECK;

@@ -243,10 +243,10 @@ int vmm_wire(struct vmm *vmm, const struct pc_events *events, void (*key)(void *
 
 void vmm_unwire(struct vmm *vmm)
 {
+    vmm->pc = pc_free(vmm->pc); /* devices let go of their back ends */
     for (unsigned i = 0; i < vmm->config.nets_count; i++) {
         net_user_close(vmm->nets[i]);
     }
-    vmm->pc = pc_free(vmm->pc);
     if (vmm->set.ops != NULL && vmm->accel.kvm) {
         vmm_kvm_free(&vmm->set);
     } else if (vmm->set.ops != NULL) {
