@@ -21,6 +21,8 @@
 #include "platform/plat_fake_test.h"
 
 enum { ECAM = 0x0, IOAPIC = 0x200000, HPET = 0x300000, MMIO_END = 0x310000, RAM_BYTES = 0x4000 };
+/* Bytes of input that one step takes. */
+enum { STEP = 12 };
 
 static struct {
     struct plat_fake fake;
@@ -204,7 +206,7 @@ static void step(const uint8_t *at)
         dev_ioapic_eoi(&m.ioapic, at[1]);
         break;
     case 6:
-        (void)m.stream.receive(m.stream.device, at + 1, at[0] >> 3);
+        (void)m.stream.receive(m.stream.device, at + 1, ST_MIN(at[0] >> 3, STEP - 1));
         m.stream.ready(m.stream.device);
         break;
     default:
@@ -222,7 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t bytes[12];
+    uint8_t bytes[STEP];
 
     make();
     for (size_t at = 0; at + sizeof bytes <= size && at < 4096; at += sizeof bytes) {
