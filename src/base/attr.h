@@ -10,6 +10,7 @@
 #define ST_UNUSED __attribute__((unused))
 #define ST_PACKED __attribute__((packed))
 #define ST_FALLTHROUGH __attribute__((fallthrough))
+#define ST_NOINLINE __attribute__((noinline))
 #define ST_NONNULL __attribute__((nonnull))
 
 /* Number of elements of an array (never of a pointer: that does not compile). */

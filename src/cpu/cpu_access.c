@@ -29,8 +29,6 @@ void cpu_place_physical(struct cpu *cpu, uint64_t physical, struct cpu_place *re
 
 void cpu_place_written(struct cpu *cpu, const struct cpu_place *place, unsigned size)
 {
-    const struct vcpu_set *set = cpu->vcpu.set;
-
     if (__atomic_load_n(&cpu->memory->log_dirty, __ATOMIC_RELAXED)) {
         __atomic_fetch_or(place->bits, MEM_PAGE_DIRTY, __ATOMIC_RELAXED);
     }
@@ -39,13 +37,7 @@ void cpu_place_written(struct cpu *cpu, const struct cpu_place *place, unsigned 
     if ((__atomic_load_n(place->bits, __ATOMIC_SEQ_CST) & MEM_PAGE_CODE) == 0) {
         return;
     }
-    cpu->vcpu.counters.exits[VCPU_COUNT_CODE_WRITTEN]++;
     cpu_code_written(cpu, place->physical, size);
-    for (unsigned i = 0; i < set->count; i++) {
-        if (set->vcpus[i] != &cpu->vcpu) {
-            cpu_code_written_elsewhere(cpu_of(set->vcpus[i]), place->physical & CPU_PAGE_MASK);
-        }
-    }
 }
 
 /* A run of at most 8 bytes that crosses no multiple of 8. */

@@ -1,6 +1,7 @@
 /*
  * The loop of the fast path, and its handlers that are no instruction's: looking code up, general
- * handlers, the slow way of a fast op.
+ * handlers, the slow way of a fast op. What they call and what keeps variables in memory is not to
+ * be inlined (ST_NOINLINE): a function whose variables have an address makes no tail calls.
  */
 #include "base/attr.h"
 #include "cpu/interpreter/cpu_code.h"
@@ -67,7 +68,7 @@ static bool stays(struct cpu *cpu)
     return code->tag == tag_of(cpu);
 }
 
-const struct cpu_op *cpu_code_find(struct cpu *cpu)
+ST_NOINLINE const struct cpu_op *cpu_code_find(struct cpu *cpu)
 {
     struct cpu_code *code = cpu->code;
 
@@ -152,8 +153,9 @@ CPU_FAST(link)
 /* ---- general handlers ---- */
 
 /* What comes after an instruction that was run by its general handler. */
-static struct cpu_next after_general(struct cpu *cpu, const struct cpu_op *op,
-                                     enum cpu_result result, unsigned length, const void *table)
+ST_NOINLINE static struct cpu_next after_general(struct cpu *cpu, const struct cpu_op *op,
+                                                 enum cpu_result result, unsigned length,
+                                                 const void *table)
 {
     uint64_t flags = cpu->arith;
 

@@ -44,7 +44,8 @@ cpu_general *cpu_general_handler(const struct cpu *cpu, const struct x86_insn *i
     return handler != NULL ? handler : cpu_int_undefined;
 }
 
-enum cpu_result cpu_execute(struct cpu *cpu, const struct x86_insn *insn, cpu_general *handler)
+ST_NOINLINE enum cpu_result cpu_execute(struct cpu *cpu, const struct x86_insn *insn,
+                                        cpu_general *handler)
 {
     uint32_t attributes = x86_rows[insn->row].attributes;
 
@@ -125,7 +126,7 @@ static enum cpu_result run_decoded(struct cpu *cpu, const struct cpu_careful *ca
     return result;
 }
 
-enum cpu_result cpu_careful_step(struct cpu *cpu)
+ST_NOINLINE enum cpu_result cpu_careful_step(struct cpu *cpu)
 {
     uint8_t bytes[X86_INSN_MAX + 1] = {0};
     uint8_t mode = cpu->code_mode & CPU_MODE_BITS;

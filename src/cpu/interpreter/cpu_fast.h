@@ -39,9 +39,10 @@ static inline bool cpu_fast_chains(uint16_t handler)
            handler == CPU_FAST_jmp_near;
 }
 
+/* A handler is not inlined into another: gcc then makes calls of the tail calls that it inlined. */
 #define CPU_FAST(name)                                                                             \
-    struct cpu_next cpu_fast_##name(ST_UNUSED struct cpu *cpu, const struct cpu_op *op,            \
-                                    uint64_t flags, const void *table)
+    ST_NOINLINE struct cpu_next cpu_fast_##name(                                                   \
+        ST_UNUSED struct cpu *cpu, const struct cpu_op *op, uint64_t flags, const void *table)
 
 /* Go to an op's handler. */
 #ifdef CPU_TAIL_CALLS

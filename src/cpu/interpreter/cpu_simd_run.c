@@ -88,7 +88,7 @@ static bool find_memory(struct cpu *cpu, const struct cpu_simd_op *op, uint64_t 
                  : cpu_load(cpu, seg, offset, bounce, op->width);
 }
 
-enum cpu_result cpu_simd_run(struct cpu *cpu, struct cpu_simd_op *op, uint64_t offset)
+ST_NOINLINE enum cpu_result cpu_simd_run(struct cpu *cpu, struct cpu_simd_op *op, uint64_t offset)
 {
     struct cpu_fpu *fpu = &cpu->fpu;
     uint8_t bounce[BOUNCE_BYTES] __attribute__((aligned(BOUNCE_BYTES)));
