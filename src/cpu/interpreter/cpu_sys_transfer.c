@@ -201,7 +201,8 @@ enum cpu_result cpu_sys_sysexit(struct cpu *cpu, const struct x86_insn *insn)
     uint64_t rip = cpu->gpr[X86_RDX] & mask;
     uint64_t rsp = cpu->gpr[X86_RCX] & mask;
 
-    if (cs == 0 || cpu->cpl != 0 || (wide && (!cpu_canonical(rip) || !cpu_canonical(rsp)))) {
+    if ((cpu->cr0 & X86_CR0_PE) == 0 || cs == 0 || cpu->cpl != 0 ||
+        (wide && (!cpu_canonical(rip) || !cpu_canonical(rsp)))) {
         return cpu_raise(cpu, CPU_GP);
     }
     cs += wide ? 32 : 16;
