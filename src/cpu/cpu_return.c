@@ -196,6 +196,15 @@ static uint64_t iret_flags_mask(const struct cpu *cpu, unsigned opsize)
     return opsize == 2 ? mask & 0xffff : mask;
 }
 
+/* NMIs may come again; and RF holds for one instruction, which is then run by itself. */
+static void after_iret(struct cpu *cpu)
+{
+    cpu->nmi_masked = false;
+    if (cpu->nmi_pending > 0 || (cpu->rflags & X86_RF) != 0) {
+        cpu_attend(cpu, 0);
+    }
+}
+
 /* From CPL 0 to virtual-8086 mode: six more registers are on the stack. */
 static enum cpu_result to_v86(struct cpu *cpu, struct frame *frame)
 {
@@ -223,7 +232,7 @@ static enum cpu_result to_v86(struct cpu *cpu, struct frame *frame)
     cpu->gpr[X86_RSP] = frame->sp;
     cpu->rip = frame->rip;
     cpu_mode_update(cpu);
-    cpu->nmi_masked = false;
+    after_iret(cpu);
     return CPU_JUMPED;
 }
 
@@ -251,7 +260,7 @@ static enum cpu_result return_from_task(struct cpu *cpu, uint64_t next_rip)
     if (!cpu_task_switch(cpu, &tss, CPU_TASK_IRET, next_rip, false, 0)) {
         return CPU_FAULT;
     }
-    cpu->nmi_masked = false;
+    after_iret(cpu);
     return CPU_JUMPED;
 }
 
@@ -274,7 +283,7 @@ enum cpu_result cpu_iret(struct cpu *cpu, unsigned opsize, uint64_t next_rip)
         result = real_return(cpu, &frame, 0);
         if (result == CPU_JUMPED) {
             cpu_set_flags(cpu, frame.flags, mask);
-            cpu->nmi_masked = false;
+            after_iret(cpu);
         }
         return result;
     }
@@ -293,6 +302,6 @@ enum cpu_result cpu_iret(struct cpu *cpu, unsigned opsize, uint64_t next_rip)
     }
     cpu_set_flags(cpu, frame.flags, mask);
     commit(cpu, &frame, opsize, 0);
-    cpu->nmi_masked = false;
+    after_iret(cpu);
     return CPU_JUMPED;
 }
