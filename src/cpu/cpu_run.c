@@ -296,10 +296,12 @@ static enum turn run_instructions(struct cpu *cpu, uint32_t attention, struct vc
     if (cpu->retired >= cpu->budget) {
         return leave(ret_exit, VCPU_EXIT_BUDGET);
     }
-    if ((attention & CPU_ATT_STEP) != 0 || cpu->shadow != CPU_SHADOW_NONE ||
-        (cpu->rflags & X86_RF) != 0) {
+    if ((attention & CPU_ATT_STEP) != 0 || cpu->shadow != CPU_SHADOW_NONE) {
         return step(cpu, ret_exit);
     }
+    /* RF holds off code breakpoints, and there are none. Each page fault's return sets it: a REP
+     * that was resumed must not go one by one for it. */
+    cpu->rflags &= ~(uint64_t)X86_RF;
     cpu->debug_resumed = false;
     if (cpu_code_run(cpu) == CPU_FAULT) {
         cpu->trapped_dr6 = 0;
