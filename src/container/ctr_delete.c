@@ -120,15 +120,18 @@ static int delete_whole(const struct ctr_runtime *runtime, const char *id, int f
     int pidfd_value = -1;
     struct spec_runtime *config = NULL;
     st_auto(ctr_cgroup) struct ctr_cgroup cgroup = {0};
-    enum spec_status status = ctr_status_of(folder, record, !force, &pidfd_value);
+    int status = ctr_status_of(folder, record, !force, &pidfd_value, err);
     st_auto(fd) int pidfd = pidfd_value;
+    if (status < 0) {
+        return status;
+    }
     if (!force && status == SPEC_STATUS_RUNNING) {
         struct pollfd poll = {.fd = pidfd, .events = POLLIN};
         status = os_poll(&poll, 1, END_WAIT_MS) > 0 ? SPEC_STATUS_STOPPED : status;
     }
     if (!force && status != SPEC_STATUS_STOPPED && status != SPEC_STATUS_CREATED) {
         return st_fail(err, ST_ESTATE, "cannot delete container %s that is not stopped: %s", id,
-                       spec_status_name(status));
+                       spec_status_name((enum spec_status)status));
     }
     int r = ctr_cgroup_load(&cgroup, record->cgroup, err);
     if (r == 0 && pidfd >= 0) {
@@ -172,8 +175,11 @@ int ctr_delete(const struct ctr_runtime *runtime, const char *id, bool force, st
 static int kill_one(int folder, const struct ctr_record *record, int signal, struct st_err *err)
 {
     int pidfd_value = -1;
-    enum spec_status status = ctr_status_of(folder, record, false, &pidfd_value);
+    int status = ctr_status_of(folder, record, false, &pidfd_value, err);
     st_auto(fd) int pidfd = pidfd_value;
+    if (status < 0) {
+        return status;
+    }
     if (status == SPEC_STATUS_STOPPED) {
         return st_fail(err, ST_ESTATE, "container not running");
     }

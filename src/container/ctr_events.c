@@ -41,7 +41,11 @@ int ctr_stats(const struct ctr_runtime *runtime, const char *id, struct st_buf *
     if (r < 0) {
         return r;
     }
-    if (ctr_status_of(opened.folder, &opened.record, false, NULL) == SPEC_STATUS_STOPPED) {
+    int status = ctr_status_of(opened.folder, &opened.record, false, NULL, err);
+    if (status < 0) {
+        return status;
+    }
+    if (status == SPEC_STATUS_STOPPED) {
         return st_fail(err, ST_ESTATE, "container %s is not running", id);
     }
     return put_event(to, "stats", id, &opened.cgroup, err);
@@ -107,8 +111,11 @@ int ctr_events(const struct ctr_runtime *runtime, const char *id, uint64_t inter
     if (r < 0) {
         return r;
     }
-    (void)ctr_status_of(opened.folder, &opened.record, false, &found);
+    r = ctr_status_of(opened.folder, &opened.record, false, &found, err);
     st_auto(fd) int pidfd = found;
+    if (r < 0) {
+        return r;
+    }
     if (pidfd < 0) {
         return st_fail(err, ST_ESTATE, "container %s is not running", id);
     }

@@ -209,15 +209,16 @@ static int take_options(struct exec *exec, struct st_err *err)
 
 static int check_status(struct exec *exec, struct st_err *err)
 {
-    switch (ctr_status_of(exec->opened.folder, &exec->opened.record, !exec->options->ignore_paused,
-                          &exec->target)) {
+    int status = ctr_status_of(exec->opened.folder, &exec->opened.record,
+                               !exec->options->ignore_paused, &exec->target, err);
+    switch (status) {
     case SPEC_STATUS_STOPPED:
         return st_fail(err, ST_ESTATE, "cannot exec in a stopped container");
     case SPEC_STATUS_PAUSED:
         return st_fail(err, ST_ESTATE,
                        "cannot exec in a paused container (use --ignore-paused to override)");
     default:
-        return 0;
+        return status < 0 ? status : 0;
     }
 }
 

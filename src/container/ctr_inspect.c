@@ -59,16 +59,21 @@ struct described {
 };
 
 /* What is to be said about an opened container. */
-static void describe(struct described *d)
+static int describe(struct described *d, struct st_err *err)
 {
     const struct ctr_record *record = &d->opened.record;
-    enum spec_status status = ctr_status_of(d->opened.folder, record, true, NULL);
-    d->state = ctr_status_state(record, status == SPEC_STATUS_STOPPED ? 0 : record->pid, status);
+    int status = ctr_status_of(d->opened.folder, record, true, NULL, err);
+    if (status < 0) {
+        return status;
+    }
+    d->state = ctr_status_state(record, status == SPEC_STATUS_STOPPED ? 0 : record->pid,
+                                (enum spec_status)status);
     os_time_rfc3339(record->created_ns, d->created);
     owner_name(record->uid, d->owner, sizeof(d->owner));
     d->state.rootfs = record->rootfs;
     d->state.created = d->created;
     d->state.owner = d->owner;
+    return 0;
 }
 
 /* What a killed or running `create` has so far: only a name. */
@@ -85,7 +90,9 @@ int ctr_state(const struct ctr_runtime *runtime, const char *id, struct st_buf *
     struct described d = {0};
     int r = ctr_opened_open(runtime, id, false, &d.opened, err);
     if (r == 0) {
-        describe(&d);
+        r = describe(&d, err);
+    }
+    if (r == 0) {
         d.state.owner = "";
         r = spec_state_write(&d.state, 2, to);
         st_buf_char(to, '\n');
@@ -193,16 +200,20 @@ static void write_rows(const struct row *rows, size_t count, struct st_buf *to)
 }
 
 static int list_one(const struct ctr_runtime *runtime, const char *id, enum ctr_format format,
-                    struct json_writer *writer, struct row *row)
+                    struct json_writer *writer, struct row *row, struct st_err *err)
 {
     struct described d = {0};
-    int r = ctr_opened_open(runtime, id, false, &d.opened, NULL);
-    if (r == 0) {
-        describe(&d);
-    } else {
+    int r = ctr_opened_open(runtime, id, false, &d.opened, err);
+    if (r == -ST_ENODATA || r == -ST_ENOENT || r == -ST_ECORRUPT) {
         describe_half_made(&d, id);
+        r = 0;
+    } else {
+        r = r < 0 ? r : describe(&d, err);
     }
-    r = 0;
+    if (r < 0) {
+        ctr_opened_done(&d.opened);
+        return r;
+    }
     if (format == CTR_JSON) {
         spec_state_put(&d.state, writer);
     } else if (format == CTR_QUIET) {
@@ -237,7 +248,7 @@ int ctr_list(const struct ctr_runtime *runtime, enum ctr_format format, struct s
         json_write_array(&writer);
     }
     for (size_t i = 0; r == 0 && i < count; i++) {
-        r = list_one(runtime, names[i], format, &writer, &rows[i + 1]);
+        r = list_one(runtime, names[i], format, &writer, &rows[i + 1], err);
     }
     if (r == 0 && format == CTR_JSON && count > 0) {
         json_write_end(&writer);
@@ -418,10 +429,13 @@ int ctr_pause(const struct ctr_runtime *runtime, const char *id, struct st_err *
     if (r < 0) {
         return r;
     }
-    enum spec_status status = ctr_status_of(opened.folder, &opened.record, true, NULL);
+    int status = ctr_status_of(opened.folder, &opened.record, true, NULL, err);
+    if (status < 0) {
+        return status;
+    }
     if (status != SPEC_STATUS_RUNNING && status != SPEC_STATUS_CREATED) {
         return st_fail(err, ST_ESTATE, "container not running or created: %s",
-                       spec_status_name(status));
+                       spec_status_name((enum spec_status)status));
     }
     return ctr_cgroup_freeze(&opened.cgroup, err);
 }
@@ -433,7 +447,11 @@ int ctr_resume(const struct ctr_runtime *runtime, const char *id, struct st_err 
     if (r < 0) {
         return r;
     }
-    if (ctr_status_of(opened.folder, &opened.record, true, NULL) != SPEC_STATUS_PAUSED) {
+    int status = ctr_status_of(opened.folder, &opened.record, true, NULL, err);
+    if (status < 0) {
+        return status;
+    }
+    if (status != SPEC_STATUS_PAUSED) {
         return st_fail(err, ST_ESTATE, "container not paused");
     }
     return ctr_cgroup_thaw(&opened.cgroup, err);

@@ -168,8 +168,11 @@ static int start_created(const struct ctr_runtime *runtime, int folder,
     struct spec_runtime *config = NULL;
     struct ctr_notify notify = {.host = -1, .socket = -1};
     int pidfd_value = -1;
-    enum spec_status status = ctr_status_of(folder, record, false, &pidfd_value);
+    int status = ctr_status_of(folder, record, false, &pidfd_value, err);
     st_auto(fd) int pidfd = pidfd_value;
+    if (status < 0) {
+        return status;
+    }
     switch (status) {
     case SPEC_STATUS_CREATED:
         break;

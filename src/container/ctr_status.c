@@ -15,22 +15,38 @@ static bool is_paused(const struct ctr_record *record)
     return ctr_cgroup_load(&cgroup, record->cgroup, NULL) == 0 && ctr_cgroup_frozen(&cgroup) == 1;
 }
 
-enum spec_status ctr_status_of(int folder, const struct ctr_record *record, bool ask_paused,
-                               int *ret_pidfd)
+/* Of one whose process lives. */
+static int status_alive(int folder, const struct ctr_record *record, bool ask_paused,
+                        struct st_err *err)
 {
-    st_auto(fd) int pidfd = os_process_open(record->pid, record->start_ticks);
-    bool lives = pidfd >= 0;
-    if (ret_pidfd != NULL) {
-        *ret_pidfd = lives ? os_take_fd(pidfd) : -1;
-    }
-    if (!lives) {
-        return SPEC_STATUS_STOPPED;
-    }
     if (ask_paused && is_paused(record)) {
         return SPEC_STATUS_PAUSED;
     }
-    return os_access(folder, "start", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? SPEC_STATUS_CREATED
-                                                                      : SPEC_STATUS_RUNNING;
+    int r = os_access(folder, "start", F_OK, AT_SYMLINK_NOFOLLOW);
+    if (r < 0 && r != -ST_ENOENT) {
+        return st_fail_os(err, r, "the state of container %s", record->id);
+    }
+    return r == 0 ? SPEC_STATUS_CREATED : SPEC_STATUS_RUNNING;
+}
+
+int ctr_status_of(int folder, const struct ctr_record *record, bool ask_paused, int *ret_pidfd,
+                  struct st_err *err)
+{
+    st_auto(fd) int pidfd = os_process_open(record->pid, record->start_ticks);
+    if (ret_pidfd != NULL) {
+        *ret_pidfd = -1;
+    }
+    if (pidfd == -ST_ESRCH || pidfd == -ST_ENOENT) {
+        return SPEC_STATUS_STOPPED;
+    }
+    if (pidfd < 0) {
+        return st_fail_os(err, pidfd, "the process of container %s", record->id);
+    }
+    int r = status_alive(folder, record, ask_paused, err);
+    if (r >= 0 && ret_pidfd != NULL) {
+        *ret_pidfd = os_take_fd(pidfd);
+    }
+    return r;
 }
 
 struct spec_state ctr_status_state(const struct ctr_record *record, pid_t pid,

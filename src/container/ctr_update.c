@@ -156,7 +156,10 @@ static int read_file(const char *path, struct spec_resources **ret_resources,
 static int apply(struct ctr_opened *opened, const struct spec_resources *resources,
                  struct st_err *err)
 {
-    enum spec_status status = ctr_status_of(opened->folder, &opened->record, false, NULL);
+    int status = ctr_status_of(opened->folder, &opened->record, false, NULL, err);
+    if (status < 0) {
+        return status;
+    }
     if (status == SPEC_STATUS_STOPPED) {
         return st_fail(err, ST_ESTATE, "container is not running: its limits cannot be changed");
     }

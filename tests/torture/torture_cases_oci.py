@@ -107,6 +107,20 @@ class OciCase(Case):
         return json.loads(answer.stdout)["status"] if answer.returncode == 0 else "gone"
 
 
+class KeepCase(OciCase):
+    """A command that must be refused, whatever happens."""
+    status = 1
+    silent = True  # its only message may be what could not be written
+
+    def __init__(self, oci, name, state, words, kept):
+        super().__init__(oci, name, state, words)
+        self.kept = kept
+
+    def wrong(self, status):
+        state = self.state_now()
+        return None if status == 1 and state == self.kept else f"status {status}, and it is {state}"
+
+
 class SpecCase(OciCase):
     """`spec` writes a whole file or none."""
 
@@ -188,9 +202,11 @@ class Oci:
         yield OciCase(self, "exec-terminal", "running", ["exec", "-t", tag, "/bin/true"], tty=True)
         yield OciCase(self, "exec-process", "running", ["exec", "--process", self.process, tag])
         yield OciCase(self, "exec-detached", "running", ["exec", "-d", tag, "/bin/sleep", "100"])
-        yield OciCase(self, "state", "running", ["state", tag], shows=tag)
-        yield OciCase(self, "list", "running", ["list"], shows=tag)
+        yield OciCase(self, "state", "running", ["state", tag], shows='"status": "running"')
+        yield OciCase(self, "list", "running", ["list"], shows="running")
         yield OciCase(self, "ps", "running", ["ps", tag], shows="sleep")
+        yield KeepCase(self, "delete-running", "running", ["delete", tag], "running")
+        yield KeepCase(self, "start-running", "running", ["start", tag], "running")
         yield OciCase(self, "kill", "running", ["kill", tag, "KILL"], promise="stopped")
         yield OciCase(self, "pause", "running", ["pause", tag], promise="paused")
         yield OciCase(self, "resume", "paused", ["resume", tag], promise="running")
