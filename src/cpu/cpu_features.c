@@ -95,7 +95,9 @@ int cpu_features_make(const struct cpu_config *config, struct cpu_features *ret_
         made.words[CPU_WORD_1_EDX] |= 1u << 28; /* HTT: more than one logical processor */
         made.words[CPU_WORD_E1_ECX] |= 1u << 1; /* ... which are cores */
     }
-    if (config->vendor == CPU_AMD) {
+    if (config->vendor == CPU_INTEL) {
+        made.words[CPU_WORD_7_EDX] |= 1u << 29; /* IA32_ARCH_CAPABILITIES */
+    } else {
         /* A copy of leaf 1's EDX. */
         made.words[CPU_WORD_E1_EDX] |= made.words[CPU_WORD_1_EDX] & 0x0183f3ff;
     }
@@ -162,8 +164,12 @@ static int apply_change(const char *item, struct cpu_config *config, struct st_e
     const char *vendor = st_after_prefix(item, "vendor=");
     const struct feature *f;
 
-    if (vendor != NULL && (st_streq(vendor, "amd") || st_streq(vendor, "intel"))) {
-        config->vendor = st_streq(vendor, "intel") ? CPU_INTEL : CPU_AMD;
+    if (vendor != NULL && (st_streq(vendor, "intel") || st_streq(vendor, "GenuineIntel"))) {
+        config->vendor = CPU_INTEL;
+        return 0;
+    }
+    if (vendor != NULL && (st_streq(vendor, "amd") || st_streq(vendor, "AuthenticAMD"))) {
+        config->vendor = CPU_AMD;
         return 0;
     }
     if (!on && item[0] != '-') {

@@ -9,6 +9,11 @@
 #define MSR_K7_EVNTSEL0 0xc0010000u
 #define MSR_AMD_NB_CFG 0xc001001fu
 
+/* IA32_ARCH_CAPABILITIES, Intel's: not affected by Meltdown (0), L1TF on entry (3), SSB (4), MDS
+ * (5), page size change (6), TAA (8), MMIO stale data (13-15), BHI (20), PBRSB (24), GDS (26), RFDS
+ * (27), ITS (62). */
+#define ARCH_CAPABILITIES 0x400000000d10e179ull
+
 enum {
     MSR_MTRR_CAP = X86_MTRR_CAP_FIXED | X86_MTRR_CAP_WC | VCPU_MTRR_VARIABLE,
     HWCR_TSC_FREQUENCY = 1 << 24, /* the TSC counts with P0's frequency */
@@ -132,6 +137,9 @@ bool cpu_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *ret_value)
     case X86_MSR_AMD_DE_CFG:
         *ret_value = DE_CFG_LFENCE;
         return true;
+    case X86_MSR_ARCH_CAPABILITIES:
+        *ret_value = ARCH_CAPABILITIES;
+        return cpu->shared->config.vendor == CPU_INTEL;
     case X86_MSR_KVM_SYSTEM_TIME:
     case X86_MSR_KVM_SYSTEM_TIME_OLD:
         *ret_value = cpu->kvm_system_time;
