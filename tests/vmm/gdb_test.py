@@ -44,7 +44,7 @@ def stops_at_watchpoints(lab):
     with lab.start("ticks", "--gdb", path, append="nokaslr") as machine:
         machine.wait_for("TICK 2")
         # Behind its first instructions the system call's entry pushes onto the kernel's stack.
-        out = gdb(path, "hbreak *$lstar", "continue", "delete", *["stepi"] * 6, "watch *(long *)($rsp - 8)", "continue",
+        out = gdb(path, "hbreak *$lstar", "continue", "delete", *["stepi"] * 6, "watch -l *(long *)($rsp - 8)", "continue",
                   "p $_exitcode", "delete")
         check("Hardware watchpoint" in out and "Old value" in out and "New value" in out, out)
         machine.text = ""
