@@ -16,8 +16,6 @@ enum {
     VM_EXIT_FAILED = 125, /* the machine could not be made */
 };
 
-extern const struct cli_option vm_options[];
-
 /* What the command line says; texts live as long as it. `ports` owns the published ports. */
 struct vm_config {
     struct vmm_config machine;

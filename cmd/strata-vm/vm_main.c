@@ -12,6 +12,7 @@
 #include "os/os_socket.h"
 #include "os/os_terminal.h"
 #include "strata-vm/vm.h"
+#include "strata-vm/vm_options.h"
 #include "vmm/vmm_control.h"
 #include "vmm/vmm_gdb.h"
 #include "vmm/vmm_jail.h"
@@ -222,7 +223,7 @@ static const struct cli_program vm_program = {
              "KVM or, where there is none that is of use, in software. It needs no privileges, and "
              "gives up those it has.\n\n"
              "strata vm manages machines by name; this program runs one.",
-    .options = {vm_options},
+    .options = {vm_machine_options, vm_process_options},
     .run = run,
     .examples = examples,
     .exits = exits,

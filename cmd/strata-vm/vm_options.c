@@ -1,7 +1,7 @@
-/* The option table of strata-vm. */
-#include "strata-vm/vm.h"
+/* The option tables of strata-vm. */
+#include "strata-vm/vm_options.h"
 
-const struct cli_option vm_options[] = {
+const struct cli_option vm_machine_options[] = {
     {.name = "kernel",
      .kind = CLI_STRING,
      .value = "FILE",
@@ -59,6 +59,26 @@ const struct cli_option vm_options[] = {
      .fallback = "auto",
      .help = "Run guest code by kvm, by the software CPU, or, auto, by KVM where it is there and "
              "fast enough."},
+    {.name = "on-reset",
+     .kind = CLI_STRING,
+     .value = "ACTION",
+     .choices = "restart|stop|pause",
+     .fallback = "restart",
+     .help = "What to do when the guest asks for a reset."},
+    {.name = "on-crash",
+     .kind = CLI_STRING,
+     .value = "ACTION",
+     .choices = "stop|restart|pause",
+     .fallback = "stop",
+     .help = "What to do when the guest crashed: a triple fault, or a panic that it tells."},
+    {.name = "test-devices",
+     .kind = CLI_FLAG,
+     .help = "Add the devices that test kernels use: port F4h ends the machine with twice the "
+             "value plus one, and those of kvm-unit-tests."},
+    {0},
+};
+
+const struct cli_option vm_process_options[] = {
     {.name = "serial",
      .kind = CLI_STRING,
      .value = "WHERE",
@@ -82,22 +102,6 @@ const struct cli_option vm_options[] = {
      .help = "Wait for a debugger at ADDRESS, [HOST:]PORT or the path of a Unix socket. With "
              "--paused the guest's first instruction is yet to come."},
     {.name = "paused", .kind = CLI_FLAG, .help = "Begin paused."},
-    {.name = "on-reset",
-     .kind = CLI_STRING,
-     .value = "ACTION",
-     .choices = "restart|stop|pause",
-     .fallback = "restart",
-     .help = "What to do when the guest asks for a reset."},
-    {.name = "on-crash",
-     .kind = CLI_STRING,
-     .value = "ACTION",
-     .choices = "stop|restart|pause",
-     .fallback = "stop",
-     .help = "What to do when the guest crashed: a triple fault, or a panic that it tells."},
-    {.name = "test-devices",
-     .kind = CLI_FLAG,
-     .help = "Add the devices that test kernels use: port F4h ends the machine with twice the "
-             "value plus one, and those of kvm-unit-tests."},
     {.name = "run",
      .kind = CLI_STRING,
      .value = "FOLDER",

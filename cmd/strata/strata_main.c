@@ -53,6 +53,7 @@ static const struct cli_verb *const verbs[] = {
     &strata_verb_stop,
     &tag,
     &strata_verb_unpause,
+    &strata_verb_vm,
     &strata_verb_volume,
     &strata_verb_wait,
     &strata_verb_internal_cleanup,

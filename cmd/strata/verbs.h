@@ -37,5 +37,8 @@ extern const struct cli_verb strata_verb_image_tag;
 /* Volumes. */
 extern const struct cli_verb strata_verb_volume;
 
+/* Virtual machines. */
+extern const struct cli_verb strata_verb_vm;
+
 /* What strata-monitor execs. */
 extern const struct cli_verb strata_verb_internal_cleanup;

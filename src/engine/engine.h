@@ -173,6 +173,11 @@ int engine_restart(struct engine_instance *instance, const char *signal, int tim
 int engine_kill(struct engine_instance *instance, const char *signal, struct st_err *err);
 int engine_pause(struct engine_instance *instance, struct st_err *err);
 int engine_unpause(struct engine_instance *instance, struct st_err *err);
+/* A machine's reset button. -ST_EUNSUPPORTED: a container has none. */
+int engine_reset(struct engine_instance *instance, struct st_err *err);
+/* Path of the socket for a debugger of a running machine; freed by the caller. -ST_EUNSUPPORTED: a
+ * container has none; -ST_ESTATE: it does not run. */
+int engine_debugger_path(struct engine_instance *instance, char **ret_path, struct st_err *err);
 int engine_rename(struct engine_instance *instance, const char *name, struct st_err *err);
 /* Removes it; force: kills it first. volumes: its anonymous ones too. */
 int engine_remove(struct engine_instance *instance, bool force, bool volumes, struct st_err *err);

@@ -174,7 +174,8 @@ int engine_config_parse(const char *text, size_t length, struct engine_config **
         r = st_fail(err, ST_EVERSION,
                     "the instance's config has version %lld; this program knows version %d",
                     (long long)config->version, ENGINE_CONFIG_VERSION);
-    } else if (config->id == NULL || config->name == NULL || config->image_id == NULL) {
+    } else if (config->id == NULL || config->name == NULL ||
+               (config->image_id == NULL && !st_streq(config->isolation, "vm"))) {
         r = st_fail(err, ST_ECORRUPT, "the instance's config has no id, name or imageId");
     } else {
         r = engine_config_check(config, err);

@@ -148,9 +148,10 @@ struct engine_config {
     const char *id; /* 64 hexadecimal digits */
     const char *name;
     int64_t created_ns;    /* since 1970 */
-    const char *isolation; /* "container" */
-    const char *image;     /* as it was asked for */
-    const char *image_id;  /* "sha256:..." */
+    const char *isolation; /* "container", "vm" */
+    const char *image;     /* as it was asked for; the kernel of a vm without an image */
+    const char *image_id;  /* "sha256:..."; NULL: a vm that boots a kernel of its owner's: the
+                              process's arguments are strata-vm's */
     bool auto_remove;
     struct engine_process process;
     struct engine_resources resources;

@@ -197,7 +197,8 @@ int engine_config_check(const struct engine_config *config, struct st_err *err)
                        "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
                        config->name);
     }
-    if (config->isolation != NULL && !st_streq(config->isolation, "container")) {
+    if (config->isolation != NULL && !st_streq(config->isolation, "container") &&
+        !st_streq(config->isolation, "vm")) {
         return st_fail(err, ST_EUNSUPPORTED, "isolation '%s' is not supported", config->isolation);
     }
     if (config->process.cwd != NULL && config->process.cwd[0] != '/') {

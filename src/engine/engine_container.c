@@ -16,7 +16,7 @@
 
 enum { ARGS_MAX = 24 };
 
-static const struct engine_isolation *const isolations[] = {&engine_container};
+static const struct engine_isolation *const isolations[] = {&engine_container, &engine_vm};
 
 const struct engine_isolation *engine_isolation_of(const struct engine_config *config)
 {
@@ -297,6 +297,7 @@ static int exec_in(struct engine_instance *instance, const struct engine_exec_op
 
 const struct engine_isolation engine_container = {
     .name = "container",
+    .files = true,
     .prepare = prepare,
     .clean = clean,
     .freeze = freeze,

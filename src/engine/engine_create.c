@@ -264,8 +264,11 @@ static int complete(struct making *m, struct st_err *err)
     c->id = m->id;
     c->isolation = c->isolation == NULL ? "container" : c->isolation;
     c->created_ns = (int64_t)os_realtime_ns();
-    c->image_id = m->image->id;
-    int r = merge_image(m);
+    int r = 0;
+    if (m->image != NULL) {
+        c->image_id = m->image->id;
+        r = merge_image(m);
+    }
     if (r < 0) {
         return st_fail(err, ST_ENOMEM, "out of memory");
     }
@@ -303,8 +306,10 @@ static int make(struct making *m, struct engine_instance **ret_instance, struct 
     if (r < 0) {
         return r;
     }
-    r = image_acquire(store, m->config.image, m->id, &m->image, err);
-    m->acquired = r >= 0;
+    if (!st_streq(m->config.isolation, engine_vm.name)) {
+        r = image_acquire(store, m->config.image, m->id, &m->image, err);
+        m->acquired = r >= 0;
+    }
     r = r < 0 ? r : complete(m, err);
     r = r < 0 ? r : engine_home_fill(instance, &m->config, err);
     r = r < 0 ? r : engine_home_publish(instance, err);

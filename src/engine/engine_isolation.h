@@ -25,11 +25,14 @@ struct engine_launch {
 
 struct engine_isolation {
     const char *name;
+    bool files; /* its root, volumes and network are the engine's to make before it starts */
     /* Writes the program's input into the run folder. */
     int (*prepare)(const struct engine_launch *launch, struct st_err *err);
     /* Ends whatever of the instance is left, with its monitor gone. */
     int (*clean)(struct engine_instance *instance, struct st_err *err);
     int (*freeze)(struct engine_instance *instance, bool on, struct st_err *err);
+    /* As a machine's reset button. NULL: it has none. */
+    int (*reset)(struct engine_instance *instance, struct st_err *err);
     int (*exec)(struct engine_instance *instance, const struct engine_exec_options *options,
                 int *ret_exit_code, struct st_err *err);
     /* Reads why it did not start, after strata-monitor said that it failed: fills *err and returns
@@ -41,6 +44,7 @@ struct engine_isolation {
 const struct engine_isolation *engine_isolation_of(const struct engine_config *config);
 
 extern const struct engine_isolation engine_container;
+extern const struct engine_isolation engine_vm;
 
 /* ---- engine_oci.c: config.json for engine_container ---- */
 

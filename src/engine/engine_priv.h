@@ -20,6 +20,9 @@
 #include "net/net.h"
 #include "os/os_file.h"
 
+/* The file in the run folder that holds the arguments of what strata-monitor runs itself. */
+#define ENGINE_ARGUMENTS "arguments"
+
 #define ENGINE_NEW_PREFIX ".new-"
 #define ENGINE_DEL_PREFIX ".del-"
 

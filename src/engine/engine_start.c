@@ -160,7 +160,11 @@ static int write_orders(const struct starting *s, struct st_err *err)
     number_entry(&text, "stdin_once", p->stdin_once);
     number_entry(&text, "watch_oom", config->resources.memory_bytes > 0);
     int r = log_entries(instance, &text, err);
-    r = r < 0 ? r : engine_rootfs_entries(instance, &text, err);
+    if (engine_isolation_of(config)->files) {
+        r = r < 0 ? r : engine_rootfs_entries(instance, &text, err);
+    } else {
+        text_entry(&text, "arguments", ENGINE_ARGUMENTS);
+    }
     if (r < 0) {
         return r;
     }
@@ -487,6 +491,21 @@ static int go(struct starting *s, int *ret_exit_code, struct st_err *err)
     return -ST_EIO;
 }
 
+/* Network, names, root, volumes of what runs in them. */
+static int set_files(struct starting *s, struct st_err *err)
+{
+    const struct engine_config *config = s->launch.instance->config;
+    int r = set_network(s, err);
+
+    r = r < 0 ? r : write_names(s, err);
+    r = r < 0 ? r : await_root(s, err);
+    if (r >= 0) {
+        r = engine_identity_find(s->launch.root, config->process.user, config->process.groups,
+                                 config->process.groups_count, &s->launch.identity, err);
+    }
+    return r < 0 ? r : fill_volumes(s, err);
+}
+
 static int launch(struct starting *s, int *ret_exit_code, struct st_err *err)
 {
     const struct engine_config *config = s->launch.instance->config;
@@ -494,14 +513,9 @@ static int launch(struct starting *s, int *ret_exit_code, struct st_err *err)
 
     r = r < 0 ? r : write_orders(s, err);
     r = r < 0 ? r : spawn_monitor(s, err);
-    r = r < 0 ? r : set_network(s, err);
-    r = r < 0 ? r : write_names(s, err);
-    r = r < 0 ? r : await_root(s, err);
-    if (r >= 0) {
-        r = engine_identity_find(s->launch.root, config->process.user, config->process.groups,
-                                 config->process.groups_count, &s->launch.identity, err);
+    if (engine_isolation_of(config)->files) {
+        r = r < 0 ? r : set_files(s, err);
     }
-    r = r < 0 ? r : fill_volumes(s, err);
     r = r < 0 ? r : engine_isolation_of(config)->prepare(&s->launch, err);
     return r < 0 ? r : go(s, ret_exit_code, err);
 }

@@ -15,13 +15,15 @@ enum mon_restart { MON_RESTART_NO, MON_RESTART_ALWAYS, MON_RESTART_ON_FAILURE };
 
 struct mon_config {
     const char *id;
-    const char *oci;      /* path of strata-oci */
-    const char *oci_root; /* its --root */
-    const char *strata;   /* path of strata, for cleaning up */
-    const char *home;     /* the folder for the file "exit" */
-    const char *layers;   /* the folder that `lower` is relative to */
-    const char *lower;    /* overlayfs's lowerdir, separated and quoted; NULL: no root is mounted */
-    const char *upper;    /* NULL: a tmpfs of the monitor's own */
+    const char *oci;       /* path of strata-oci */
+    const char *oci_root;  /* its --root */
+    const char *strata;    /* path of strata, for cleaning up */
+    const char *arguments; /* file in the run folder: words, each ended by a zero, of a program that
+                              is run as it is instead of a container; NULL: a container */
+    const char *home;      /* the folder for the file "exit" */
+    const char *layers;    /* the folder that `lower` is relative to */
+    const char *lower; /* overlayfs's lowerdir, separated and quoted; NULL: no root is mounted */
+    const char *upper; /* NULL: a tmpfs of the monitor's own */
     const char *work;
     const char *log;       /* path of the log; NULL: none is kept */
     int64_t log_max_bytes; /* 0: it grows for ever */

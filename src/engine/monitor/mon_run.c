@@ -16,7 +16,7 @@
 #include "os/os_terminal.h"
 #include "os/os_time.h"
 
-enum { EXIT_FAILED = 125, NUMBER_MAX = 24 };
+enum { EXIT_FAILED = 125, NUMBER_MAX = 24, WORDS_MAX = 256 };
 
 /* The pipes of an instance without a terminal: ends for it, and ours in *m. */
 struct pipes {
@@ -174,14 +174,91 @@ static int adopt(struct monitor *m)
 
 static void delete_container(const struct monitor *m)
 {
+    if (m->config.arguments != NULL) {
+        return;
+    }
     const char *const argv[] = {m->config.oci, "--root", m->config.oci_root, "delete", "--force",
                                 m->config.id,  NULL};
 
     (void)mon_run_program(argv);
 }
 
+/* A terminal for a program of its own: the master is ours, the program gets the other side. */
+static int terminal_make(struct monitor *m, struct pipes *p)
+{
+    unsigned number;
+
+    m->out_fd = os_pty_open(AT_FDCWD, "/dev/ptmx", &number);
+    if (m->out_fd < 0) {
+        return m->out_fd;
+    }
+    m->in_fd = m->out_fd;
+    p->in = os_pty_peer(m->out_fd);
+    p->out = p->in < 0 ? p->in : os_dup(p->in);
+    p->err = p->out < 0 ? p->out : os_dup(p->in);
+    if (m->rows > 0 && m->columns > 0) {
+        struct winsize size = {.ws_row = (unsigned short)m->rows,
+                               .ws_col = (unsigned short)m->columns};
+        (void)os_window_size_set(m->out_fd, &size);
+    }
+    return p->err < 0 ? p->err : os_set_nonblocking(m->out_fd, true);
+}
+
+/* Runs the program that the file names, as our child. */
+static int run_words(struct monitor *m, const struct pipes *p)
+{
+    static char text[MON_CONFIG_MAX];
+    const char *argv[WORDS_MAX + 1];
+    size_t n = 0;
+    st_auto(fd) int fd = os_openat(m->here, m->config.arguments, O_RDONLY, 0);
+    ssize_t length = fd < 0 ? fd : os_read(fd, text, sizeof(text));
+
+    if (length <= 0 || text[length - 1] != 0) {
+        return length < 0 ? (int)length : -ST_EINVAL;
+    }
+    for (ssize_t at = 0; at < length && n < WORDS_MAX; at += (ssize_t)st_strlen(text + at) + 1) {
+        argv[n++] = text + at;
+    }
+    argv[n] = NULL;
+    struct os_spawn spawn = {.path = argv[0],
+                             .argv = argv,
+                             .stdin_fd = p->in,
+                             .stdout_fd = p->out,
+                             .stderr_fd = p->err,
+                             .new_session = true,
+                             .parent_death_signal = SIGKILL};
+    m->pid = os_spawn(&spawn, &m->pidfd);
+    return m->pid < 0 ? (int)m->pid : os_process_start_time(m->pid, &m->start_ticks);
+}
+
+static int start_words(struct monitor *m)
+{
+    struct pipes p = {-1, -1, -1};
+    int r = m->config.tty ? terminal_make(m, &p) : pipes_make(m, &p);
+
+    m->started_ns = (int64_t)os_realtime_ns();
+    m->started_mono_ns = os_monotonic_ns();
+    r = r < 0 ? r : run_words(m, &p);
+    pipes_close(&p);
+    m->phase = MON_PHASE_RUNNING;
+    r = r < 0 ? r : mon_files_state(m);
+    if (r < 0) {
+        if (m->pid > 0) {
+            (void)os_kill(m->pid, SIGKILL);
+            (void)wait_for(m->pid);
+            m->pid = 0;
+        }
+        mon_run_close(m);
+        return -EXIT_FAILED;
+    }
+    return 0;
+}
+
 int mon_run_start(struct monitor *m)
 {
+    if (m->config.arguments != NULL) {
+        return start_words(m);
+    }
     struct pipes p = {-1, -1, -1};
     st_auto(fd) int console = -1;
     int r;

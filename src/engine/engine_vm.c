@@ -1,0 +1,187 @@
+/*
+ * Virtual machines: the isolation that runs an instance with strata-vm. The monitor runs it as its
+ * child, with the first serial port on its standard streams; the rest is strata-vm's control
+ * socket (docs/vm.md).
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/print.h"
+#include "base/str.h"
+#include "engine/engine_isolation.h"
+#include "os/os_event.h"
+#include "os/os_socket.h"
+#include "os/os_time.h"
+#include "json/json_doc.h"
+
+#define CONTROL_SOCKET "vm.sock"
+#define DEBUGGER_SOCKET "gdb.sock"
+
+enum { WORDS_MAX_BYTES = 65536, ANSWER_MAX = 65536, ANSWER_MS = 10000 };
+
+static int word(struct st_buf *to, const char *name, const char *value)
+{
+    st_buf_printf(to, "%s%s", name, value);
+    return st_buf_char(to, 0);
+}
+
+static int prepare(const struct engine_launch *launch, struct st_err *err)
+{
+    const struct engine_instance *instance = launch->instance;
+    const struct engine_process *process = &instance->config->process;
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(WORDS_MAX_BYTES);
+    st_auto(free) char *program = engine_program(instance->engine, "strata-vm");
+    st_auto(free) char *control = engine_path(launch->folder, CONTROL_SOCKET, NULL);
+    st_auto(free) char *debugger = engine_path(launch->folder, DEBUGGER_SOCKET, NULL);
+
+    if (program == NULL || control == NULL || debugger == NULL) {
+        return st_fail(err, ST_ENOMEM, "out of memory");
+    }
+    word(&text, program, "");
+    word(&text, "--name=", instance->config->name);
+    word(&text, "--run=", instance->engine->run);
+    word(&text, "--control=", control);
+    word(&text, "--gdb=", debugger);
+    for (size_t i = 0; i < process->cmd_count; i++) {
+        word(&text, process->cmd[i], "");
+    }
+    st_auto(fd) int fd =
+        os_openat(launch->folder_fd, ENGINE_ARGUMENTS, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int r = st_buf_status(&text);
+    r = r < 0 ? r : fd;
+    r = r < 0 ? r : os_write_all(fd, text.data, text.length);
+    return r < 0 ? st_fail_os(err, r, "writing the arguments of strata-vm") : 0;
+}
+
+static int failure(const struct engine_launch *launch, int exit_code, struct st_err *err)
+{
+    st_fail(err, ST_EIO, "the machine %s cannot be started", launch->instance->config->name);
+    return exit_code;
+}
+
+/* The process has ended with its monitor, and left nothing. */
+static int clean(struct engine_instance *instance, struct st_err *err)
+{
+    (void)instance;
+    (void)err;
+    return 0;
+}
+
+static char *run_path(const struct engine_instance *instance, const char *name)
+{
+    st_auto(free) char *folder =
+        engine_path(instance->engine->run, "instances", instance->config->id);
+
+    return folder == NULL ? NULL : engine_path(folder, name, NULL);
+}
+
+/* Reads one line of the control socket; its text stays in *line. */
+static int read_line(int fd, struct st_buf *line)
+{
+    uint64_t end = os_monotonic_ns() + ANSWER_MS * UINT64_C(1000000);
+    char c;
+
+    st_buf_reset(line);
+    for (;;) {
+        struct pollfd poll = {.fd = fd, .events = POLLIN};
+        int r = os_poll(&poll, 1, ANSWER_MS);
+        if (r == -ST_EINTR && os_monotonic_ns() < end) {
+            continue;
+        }
+        ssize_t n = r == 0 ? -ST_ETIMEDOUT : r < 0 ? r : os_recv(fd, &c, 1, 0);
+        if (n <= 0 || c == '\n') {
+            return n < 0 ? (int)n : n == 0 ? -ST_ECONNRESET : st_buf_status(line);
+        }
+        st_buf_char(line, c);
+    }
+}
+
+/* What the machine answers: 0, or its refusal. */
+static int read_answer(const char *name, const struct st_buf *line, struct st_err *err)
+{
+    static const struct json_limits limits = {ANSWER_MAX, 16};
+    struct json_doc *doc = NULL;
+    int r = json_parse(line->data, line->length, &limits, &doc, err);
+
+    if (r < 0) {
+        return r;
+    }
+    const char *refusal = json_text(json_member(json_doc_root(doc), "error"));
+    r = refusal == NULL ? 0 : st_fail(err, ST_ESTATE, "%s: %s", name, refusal);
+    json_doc_free(doc);
+    return r;
+}
+
+static int command(struct engine_instance *instance, const char *name, struct st_err *err)
+{
+    char request[64];
+    st_auto(buf) struct st_buf line = ST_BUF_HEAP(ANSWER_MAX);
+    st_auto(free) char *path = run_path(instance, CONTROL_SOCKET);
+
+    if (path == NULL) {
+        return st_fail(err, ST_ENOMEM, "out of memory");
+    }
+    st_auto(fd) int fd = os_unix_connect(path, SOCK_STREAM);
+    int r = fd < 0 ? fd : read_line(fd, &line); /* the greeting */
+    size_t length = st_snprintf(request, sizeof(request), "{\"id\":1,\"command\":\"%s\"}\n", name);
+    ssize_t sent = r < 0 ? r : os_send(fd, request, length, MSG_NOSIGNAL);
+    r = sent < 0 ? (int)sent : read_line(fd, &line);
+    return r < 0 ? st_fail_os(err, r, "%s of the machine %s", name, instance->config->name)
+                 : read_answer(name, &line, err);
+}
+
+static int freeze(struct engine_instance *instance, bool on, struct st_err *err)
+{
+    return command(instance, on ? "pause" : "resume", err);
+}
+
+static int reset(struct engine_instance *instance, struct st_err *err)
+{
+    return command(instance, "reset", err);
+}
+
+static int exec_in(struct engine_instance *instance, const struct engine_exec_options *options,
+                   int *ret_exit_code, struct st_err *err)
+{
+    (void)options;
+    *ret_exit_code = ENGINE_EXIT_FAILED + 1;
+    return st_fail(err, ST_EUNSUPPORTED,
+                   "%s is a machine that boots its own kernel: nothing is executed in it from here",
+                   instance->config->name);
+}
+
+const struct engine_isolation engine_vm = {
+    .name = "vm",
+    .prepare = prepare,
+    .clean = clean,
+    .freeze = freeze,
+    .reset = reset,
+    .exec = exec_in,
+    .failure = failure,
+};
+
+int engine_reset(struct engine_instance *instance, struct st_err *err)
+{
+    const struct engine_isolation *isolation = engine_isolation_of(instance->config);
+
+    return isolation->reset == NULL
+               ? st_fail(err, ST_EUNSUPPORTED, "%s is no machine", instance->config->name)
+               : isolation->reset(instance, err);
+}
+
+int engine_debugger_path(struct engine_instance *instance, char **ret_path, struct st_err *err)
+{
+    if (engine_isolation_of(instance->config) != &engine_vm) {
+        return st_fail(err, ST_EUNSUPPORTED, "%s is no machine", instance->config->name);
+    }
+    st_auto(free) char *path = run_path(instance, DEBUGGER_SOCKET);
+    if (path == NULL) {
+        return st_fail(err, ST_ENOMEM, "out of memory");
+    }
+    if (os_access(AT_FDCWD, path, F_OK, 0) < 0) {
+        return st_fail(err, ST_ESTATE, "%s is not running", instance->config->name);
+    }
+    *ret_path = st_take(path);
+    return 0;
+}
