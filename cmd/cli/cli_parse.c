@@ -420,6 +420,10 @@ static int read_verb(struct reader *in)
 /* A program without verbs takes options alone. */
 static int read_no_arguments(struct reader *in)
 {
+    if (in->at + 1 == in->n && st_streq(in->argv[in->at], "help")) {
+        in->cli->asked = CLI_ASKED_HELP;
+        return 0;
+    }
     if (in->at < in->n) {
         int r = st_fail(in->err, ST_EINVAL, "unexpected argument \"%s\"", in->argv[in->at]);
         hint_help(in);

@@ -197,9 +197,8 @@ static int run(struct cli *cli, struct st_err *err)
 static const struct cli_example examples[] = {
     {"strata-vm --kernel vmlinuz --initrd initrd.img --append console=ttyS0",
      "Boot a kernel, with its serial console on this terminal."},
-    {"strata-vm --kernel vmlinuz --append 'console=ttyS0 root=/dev/vda' --disk root.img --net user "
-     "-p 2222:22",
-     "Boot from a disk, with a network, the guest's ssh at the host's port 2222."},
+    {"strata-vm --kernel vmlinuz --disk root.img --net user --publish 2222:22",
+     "Boot with a disk and a network, the guest's ssh at the host's port 2222."},
     {0},
 };
 

@@ -263,9 +263,8 @@ static const struct cli_exit exits[] = {
 static const struct cli_example run_examples[] = {
     {"strata vm run --rm --kernel vmlinuz --initrd initrd.img --append console=ttyS0",
      "Boot a kernel with its serial console on this terminal."},
-    {"strata vm run -d --name db --kernel vmlinuz --disk db.img --append 'root=/dev/vda "
-     "console=ttyS0' -p 5432:5432",
-     "Run a machine from a disk in the background, one port of it published."},
+    {"strata vm run -d --name db --kernel vmlinuz --disk db.img --publish 5432:5432",
+     "Run a machine with a disk in the background, one port of it published."},
     {0},
 };
 
