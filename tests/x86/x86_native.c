@@ -292,7 +292,7 @@ int main(int argc, char **argv)
     }
     run_mode(X86_MODE_64, strtoull(argv[1], NULL, 0), strtoull(argv[2], NULL, 0));
     run_mode(X86_MODE_32, strtoull(argv[1], NULL, 0), strtoull(argv[2], NULL, 0));
-    for (uint16_t i = 1; i < X86_FEATURES; i++) {
+    for (unsigned i = 1; i < X86_FEATURES; i++) {
         if (refused[i] != 0) {
             printf("this CPU lacks %s: %" PRIu64 " not compared\n", x86_feature_name(i),
                    refused[i]);
