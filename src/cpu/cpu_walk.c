@@ -218,6 +218,8 @@ static bool root(struct walk *walk, uint64_t linear, uint64_t *ret_table)
     return true;
 }
 
+enum { WALK_TRIES = 1000 };
+
 uint32_t cpu_walk(struct cpu *cpu, uint64_t linear, enum cpu_access_kind kind,
                   enum cpu_privilege privilege, uint64_t *ret_physical, uint64_t *ret_page_size)
 {
@@ -225,7 +227,7 @@ uint32_t cpu_walk(struct cpu *cpu, uint64_t linear, enum cpu_access_kind kind,
     uint32_t access = access_bits(cpu, kind, privilege);
 
     cpu->vcpu.counters.exits[VCPU_COUNT_TLB_MISS]++;
-    for (;;) {
+    for (unsigned tries = 0;; tries++) {
         uint64_t table;
         uint64_t bits = kind == CPU_WRITE ? X86_PTE_A | X86_PTE_D : X86_PTE_A;
         uint32_t result;
@@ -233,7 +235,8 @@ uint32_t cpu_walk(struct cpu *cpu, uint64_t linear, enum cpu_access_kind kind,
         if (!root(&walk, linear, &table)) {
             return CPU_WALK_FAULT | access;
         }
-        result = descend(&walk, linear, table, true);
+        /* Another vCPU that changes tables without end does not hold this one up without end. */
+        result = descend(&walk, linear, table, tries < WALK_TRIES);
         if (result == CPU_WALK_RETRY) {
             continue;
         }
@@ -243,7 +246,8 @@ uint32_t cpu_walk(struct cpu *cpu, uint64_t linear, enum cpu_access_kind kind,
         if (!permitted(&walk, kind, privilege)) {
             return CPU_WALK_FAULT | X86_PF_P | access;
         }
-        if ((walk.entry & bits) == bits || set_entry_bits(cpu, &walk, bits)) {
+        if ((walk.entry & bits) == bits || set_entry_bits(cpu, &walk, bits) ||
+            tries >= WALK_TRIES) {
             *ret_physical = target(&walk, linear);
             *ret_page_size = walk.page_size;
             return 0;
