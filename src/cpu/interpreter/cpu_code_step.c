@@ -62,49 +62,66 @@ ST_NOINLINE enum cpu_result cpu_execute(struct cpu *cpu, const struct x86_insn *
 
 /* ---- fetching ---- */
 
-/* The bytes at cpu->rip that may be fetched, up to 15. Returns how many; 0: an exception was
- * recorded. *ret_limit says that what follows them is past the limit of CS. */
-static unsigned fetch(struct cpu *cpu, uint8_t *ret_bytes, bool *ret_limit)
-{
-    const struct cpu_segment *cs = &cpu->segments[X86_CS];
-    uint64_t linear = (cs->linear_base + cpu->rip) & cpu->linear_mask;
-    unsigned want = X86_INSN_MAX;
-    struct cpu_page page;
+/* Bytes of code at cpu->rip. */
+struct fetched {
+    uint8_t bytes[X86_INSN_MAX + 1];
     unsigned got;
+    unsigned allowed; /* by the limit of CS */
+};
 
-    *ret_limit = false;
-    if ((cpu->code_mode & CPU_MODE_BITS) == X86_MODE_64) {
-        if ((uint64_t)((int64_t)(cpu->rip << 16) >> 16) != cpu->rip) {
-            (void)cpu_raise_error(cpu, CPU_GP, 0);
-            return 0;
-        }
-    } else if (cpu->rip > cs->limit) {
-        (void)cpu_raise_error(cpu, CPU_GP, 0);
-        return 0;
-    } else if (cs->limit - cpu->rip < want - 1) {
-        want = (unsigned)(cs->limit - cpu->rip) + 1;
-        *ret_limit = true;
-    }
-    if (!cpu_fetch_page(cpu, linear, &page)) {
-        return 0;
-    }
-    got = cpu_fetch_bytes(cpu, linear, ret_bytes, want);
-    if (got < want) {
-        *ret_limit = false;
-    }
-    return got;
+static uint64_t linear_rip(const struct cpu *cpu)
+{
+    return (cpu->segments[X86_CS].linear_base + cpu->rip) & cpu->linear_mask;
 }
 
-/* What fetching past the bytes that were got raises. */
-static enum cpu_result raise_beyond(struct cpu *cpu, unsigned got, bool limit)
+/* Adds the bytes at a linear address up to the end of its page. false: an exception was recorded.
+ */
+static bool fetch_page(struct cpu *cpu, struct fetched *f, uint64_t linear)
 {
-    uint64_t linear = cpu->segments[X86_CS].linear_base + cpu->rip + got;
+    unsigned offset = linear % MEM_PAGE_SIZE;
+    unsigned size = ST_MIN(f->allowed - f->got, (unsigned)MEM_PAGE_SIZE - offset);
     struct cpu_page page;
 
-    if (limit || cpu_fetch_page(cpu, linear & cpu->linear_mask, &page)) {
-        return cpu_raise_error(cpu, CPU_GP, 0);
+    if (!cpu_fetch_page(cpu, linear, &page)) {
+        return false;
     }
-    return CPU_FAULT;
+    if (page.host != NULL) {
+        memcpy(f->bytes + f->got, page.host + offset, size);
+        f->got += size;
+        return true;
+    }
+    size = cpu_fetch_bytes(cpu, linear, f->bytes + f->got, size);
+    f->got += size;
+    /* A device that gives no code. */
+    return size != 0 || cpu_raise_error(cpu, CPU_GP, 0) == CPU_NEXT;
+}
+
+/* Fetches those of the first page. false: an exception was recorded. */
+static bool fetch(struct cpu *cpu, struct fetched *f)
+{
+    const struct cpu_segment *cs = &cpu->segments[X86_CS];
+
+    f->allowed = X86_INSN_MAX;
+    if ((cpu->code_mode & CPU_MODE_BITS) == X86_MODE_64) {
+        if ((uint64_t)((int64_t)(cpu->rip << 16) >> 16) != cpu->rip) {
+            return cpu_raise_error(cpu, CPU_GP, 0) == CPU_NEXT;
+        }
+    } else if (cpu->rip > cs->limit) {
+        return cpu_raise_error(cpu, CPU_GP, 0) == CPU_NEXT;
+    } else if (cs->limit - cpu->rip < X86_INSN_MAX - 1) {
+        f->allowed = (unsigned)(cs->limit - cpu->rip) + 1;
+    }
+    return fetch_page(cpu, f, linear_rip(cpu));
+}
+
+/* The instruction needs more: what the next page has, which is not looked at before. false: an
+ * exception was recorded. */
+static bool fetch_more(struct cpu *cpu, struct fetched *f)
+{
+    if (f->got == f->allowed) {
+        return cpu_raise_error(cpu, CPU_GP, 0) == CPU_NEXT;
+    }
+    return fetch_page(cpu, f, (linear_rip(cpu) + f->got) & cpu->linear_mask);
 }
 
 static enum cpu_result run_decoded(struct cpu *cpu, const struct cpu_careful *careful)
@@ -126,34 +143,46 @@ static enum cpu_result run_decoded(struct cpu *cpu, const struct cpu_careful *ca
     return result;
 }
 
+/* Decodes what was fetched, and fetches the rest if there is one. Returns x86_decode's result;
+ * -ST_EFAULT: an exception was recorded. */
+static int decode(struct cpu *cpu, struct fetched *f, struct x86_insn *ret_insn)
+{
+    enum x86_mode mode = (enum x86_mode)(cpu->code_mode & CPU_MODE_BITS);
+    int length = x86_decode(mode, f->bytes, f->got, ret_insn);
+
+    while (length == -ST_EAGAIN) {
+        if (!fetch_more(cpu, f)) {
+            return -ST_EFAULT;
+        }
+        length = x86_decode(mode, f->bytes, f->got, ret_insn);
+    }
+    return length;
+}
+
 ST_NOINLINE enum cpu_result cpu_careful_step(struct cpu *cpu)
 {
-    uint8_t bytes[X86_INSN_MAX + 1] = {0};
     uint8_t mode = cpu->code_mode & CPU_MODE_BITS;
+    struct fetched f = {0};
     struct cpu_careful *careful;
-    uint64_t hash;
-    bool limit;
     int length;
-    unsigned got = fetch(cpu, bytes, &limit);
 
-    if (got == 0) {
+    if (!fetch(cpu, &f)) {
         return CPU_FAULT;
     }
-    hash = (cpu->rip ^ cpu->rip >> 10) & (CPU_CAREFULS - 1);
-    careful = &cpu->code->carefuls[hash];
-    if (careful->length == 0 || careful->length > got || careful->mode != mode ||
-        memcmp(careful->bytes, bytes, careful->length) != 0) {
+    careful = &cpu->code->carefuls[(cpu->rip ^ cpu->rip >> 10) & (CPU_CAREFULS - 1)];
+    if (careful->length == 0 || careful->length > f.got || careful->mode != mode ||
+        memcmp(careful->bytes, f.bytes, careful->length) != 0) {
         careful->length = 0;
         careful->mode = mode;
-        length = x86_decode((enum x86_mode)mode, bytes, got, &careful->insn);
-        if (length == -ST_EAGAIN) {
-            return raise_beyond(cpu, got, limit);
+        length = decode(cpu, &f, &careful->insn);
+        if (length == -ST_EFAULT) {
+            return CPU_FAULT;
         }
         if (length < 0) {
             return length == -ST_E2BIG ? cpu_raise_error(cpu, CPU_GP, 0) : cpu_raise(cpu, CPU_UD);
         }
         careful->length = careful->insn.length;
-        memcpy(careful->bytes, bytes, sizeof bytes);
+        memcpy(careful->bytes, f.bytes, sizeof careful->bytes);
     }
     return run_decoded(cpu, careful);
 }

@@ -23,21 +23,24 @@ static void pair_put(struct cpu *cpu, unsigned width, uint64_t low, uint64_t hig
     }
 }
 
-/* a * b by the host: low and high half, and the flags. */
+/* a * b by the host: low and high half, and the flags after, which has those that it leaves
+ * undefined begin as the guest had them. */
 #define CPU_MULTIPLY(name, bits, accumulator)                                                      \
-    static uint32_t name##_##bits(uint64_t a, uint64_t b, uint64_t *ret_low, uint64_t *ret_high)   \
+    static uint32_t name##_##bits(uint64_t a, uint64_t b, uint32_t before, uint64_t *ret_low,      \
+                                  uint64_t *ret_high)                                              \
     {                                                                                              \
-        uint64_t flags = a;                                                                        \
+        uint32_t after = before;                                                                   \
         uint##bits##_t high = 0;                                                                   \
         uint##bits##_t low;                                                                        \
                                                                                                    \
-        __asm__(#name " %[b]\n\tmov %%" accumulator ", %[low]\n\tlahf\n\tseto %%al"                \
-                : "+&a"(flags), [low] "=&r"(low), "+&d"(high)                                      \
-                : [b] "r"((uint##bits##_t)b)                                                       \
+        __asm__("add $0x7f, %%al\n\tsahf\n\tmov %[a], %%" accumulator "\n\t" #name " %[b]\n\t"     \
+                "mov %%" accumulator ", %[low]\n\tlahf\n\tseto %%al"                               \
+                : "+&a"(after), [low] "=&r"(low), "+&d"(high)                                      \
+                : [a] "r"((uint##bits##_t)a), [b] "r"((uint##bits##_t)b)                           \
                 : "cc");                                                                           \
         *ret_low = low;                                                                            \
         *ret_high = high;                                                                          \
-        return (uint32_t)flags;                                                                    \
+        return after;                                                                              \
     }
 
 CPU_MULTIPLY(mul, 16, "ax")
@@ -48,24 +51,27 @@ CPU_MULTIPLY(imul, 32, "eax")
 CPU_MULTIPLY(imul, 64, "rax")
 
 #define CPU_MULTIPLY_BYTES(name)                                                                   \
-    static uint32_t name##_8(uint64_t a, uint64_t b, uint64_t *ret_low, uint64_t *ret_high)        \
+    static uint32_t name##_8(uint64_t a, uint64_t b, uint32_t before, uint64_t *ret_low,           \
+                             uint64_t *ret_high)                                                   \
     {                                                                                              \
-        uint64_t flags = a & 0xff;                                                                 \
+        uint32_t after = before;                                                                   \
         uint16_t product;                                                                          \
                                                                                                    \
-        __asm__(#name " %[b]\n\tmov %%ax, %[product]\n\tlahf\n\tseto %%al"                         \
-                : "+&a"(flags), [product] "=&r"(product)                                           \
-                : [b] "r"((uint8_t)b)                                                              \
+        __asm__("add $0x7f, %%al\n\tsahf\n\tmov %[a], %%al\n\t" #name " %[b]\n\t"                  \
+                "mov %%ax, %[product]\n\tlahf\n\tseto %%al"                                        \
+                : "+&a"(after), [product] "=&r"(product)                                           \
+                : [a] "r"((uint8_t)a), [b] "r"((uint8_t)b)                                         \
                 : "cc");                                                                           \
         *ret_low = product & 0xff;                                                                 \
         *ret_high = product >> 8;                                                                  \
-        return (uint32_t)flags;                                                                    \
+        return after;                                                                              \
     }
 
 CPU_MULTIPLY_BYTES(mul)
 CPU_MULTIPLY_BYTES(imul)
 
-typedef uint32_t multiply_fn(uint64_t a, uint64_t b, uint64_t *ret_low, uint64_t *ret_high);
+typedef uint32_t multiply_fn(uint64_t a, uint64_t b, uint32_t before, uint64_t *ret_low,
+                             uint64_t *ret_high);
 
 static multiply_fn *multiply_of(bool is_signed, unsigned width)
 {
@@ -91,7 +97,7 @@ enum cpu_result cpu_int_mul(struct cpu *cpu, const struct x86_insn *insn)
     if (!cpu_operand_read(cpu, insn, 0, &b)) {
         return CPU_FAULT;
     }
-    cpu->arith = multiply_of(is_signed, width)(cpu->gpr[X86_RAX], b, &low, &high);
+    cpu->arith = multiply_of(is_signed, width)(cpu->gpr[X86_RAX], b, cpu->arith, &low, &high);
     pair_put(cpu, width, low, high);
     return CPU_NEXT;
 }
@@ -109,7 +115,7 @@ enum cpu_result cpu_int_imul(struct cpu *cpu, const struct x86_insn *insn)
     if (!cpu_operand_read(cpu, insn, left, &a) || !cpu_operand_read(cpu, insn, left + 1, &b)) {
         return CPU_FAULT;
     }
-    cpu->arith = multiply_of(true, width)(a, b, &low, &high);
+    cpu->arith = multiply_of(true, width)(a, b, cpu->arith, &low, &high);
     cpu_register_write(cpu, &insn->operands[0], low);
     return CPU_NEXT;
 }
@@ -122,7 +128,7 @@ enum cpu_result cpu_int_mulx(struct cpu *cpu, const struct x86_insn *insn)
     if (!cpu_operand_read(cpu, insn, 2, &b)) {
         return CPU_FAULT;
     }
-    (void)multiply_of(false, width)(cpu->gpr[X86_RDX], b, &low, &high);
+    (void)multiply_of(false, width)(cpu->gpr[X86_RDX], b, cpu->arith, &low, &high);
     /* Where both targets are one register it holds the high half. */
     cpu_register_write(cpu, &insn->operands[1], low);
     cpu_register_write(cpu, &insn->operands[0], high);
