@@ -152,7 +152,7 @@ static void insert_write(struct cpu *cpu, uint64_t linear, uint8_t *page,
     if (cpu->vcpu.set->count > 1) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         if ((__atomic_load_n(bits, __ATOMIC_SEQ_CST) & MEM_PAGE_CODE) != 0) {
-            cpu->tlb_write[cpu_tlb_index(linear)].tag = 0;
+            __atomic_store_n(&cpu->tlb_write[cpu_tlb_index(linear)].tag, 0, __ATOMIC_RELEASE);
         }
     }
 }

@@ -142,12 +142,18 @@ void cpu_tlb_forget(struct cpu *cpu, uint16_t pcid)
     }
 }
 
+/* Other vCPUs may be reading it, see cpu_tlb_protect. */
+static void clear_entry(struct cpu_tlb_entry *entry)
+{
+    __atomic_store_n(&entry->tag, 0, __ATOMIC_RELEASE);
+}
+
 static void drop_page(struct cpu_tlb_entry *table, uint64_t linear)
 {
     struct cpu_tlb_entry *entry = &table[cpu_tlb_index(linear)];
 
     if ((entry->tag & CPU_PAGE_MASK) == (linear & CPU_PAGE_MASK)) {
-        entry->tag = 0;
+        clear_entry(entry);
     }
 }
 
@@ -218,7 +224,7 @@ void cpu_tlb_drop_host(struct cpu_tlb_entry *table, const uint8_t *host_page)
         uint64_t linear = table[i].tag & CPU_PAGE_MASK;
 
         if (table[i].tag != 0 && linear + table[i].addend == (uint64_t)(uintptr_t)host_page) {
-            table[i].tag = 0;
+            clear_entry(&table[i]);
         }
     }
 }
