@@ -535,7 +535,7 @@ bool cpu_lower_vector(struct cpu *cpu, const struct x86_insn *insn, struct cpu_o
         return false;
     }
     ret_op->handler = (simd.key.extra & CPU_STUB_FLAGS_IN)
-                          ? (uint16_t)CPU_FAST_simd_any
+                          ? (uint16_t)CPU_FAST_simd_x87_flags
                           : (uint16_t)(handlers[simd.form] + (unsigned)form);
     kept = cpu_pool_take(cpu->code, sizeof *kept);
     *kept = simd;

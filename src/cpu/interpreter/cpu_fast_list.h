@@ -129,6 +129,7 @@
     X(simd_flags_m)                                                                                \
     X(simd_flags_x)                                                                                \
     X(simd_x87_r)                                                                                  \
+    X(simd_x87_flags)                                                                              \
     X(simd_x87_load_m) X(simd_x87_load_x) X(simd_x87_store_m) X(simd_x87_store_x)
 
 /* Not instructions, or any: see cpu_code_run.c. */

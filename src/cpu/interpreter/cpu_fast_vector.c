@@ -68,6 +68,21 @@ CPU_FAST(simd_x87_r)
     CPU_GO(op + 1, flags);
 }
 
+/* FCMOVcc, FCOMI and their kind: flags go in, and come out where the instruction writes them. */
+CPU_FAST(simd_x87_flags)
+{
+    CPU_SIMD_READY;
+    uint32_t after = cpu_simd_stub_of(cpu, simd)(
+        cpu_simd_storage(cpu, simd->at[0]), cpu_simd_storage(cpu, simd->at[1]),
+        (void *)(uintptr_t)flags, cpu_simd_storage(cpu, simd->at[3]));
+
+    cpu_simd_note_x87(cpu, simd, cpu->gpr[CPU_GPR_PAGE] + op->offset);
+    if (simd->key.extra & CPU_STUB_FLAGS) {
+        flags = after;
+    }
+    CPU_GO(op + 1, flags);
+}
+
 #define SIMD_X87_PLACE(name, access, form)                                                         \
     CPU_FAST(simd_x87_##name##_##form)                                                             \
     {                                                                                              \
