@@ -14,14 +14,18 @@ enum {
     VM_EXIT_QUIT = 104,   /* somebody ended the machine, not the guest */
     VM_EXIT_BROKEN = 105, /* a virtual CPU could not go on */
     VM_EXIT_FAILED = 125, /* the machine could not be made */
+    VM_EXIT_KILLED = 137, /* it ended before its workload */
 };
 
 /* What the command line says; texts live as long as it. `ports` owns the published ports. */
 struct vm_config {
     struct vmm_config machine;
     struct net_ports ports;
-    const char *control; /* path of the control socket; NULL: none */
-    const char *gdb;     /* address to listen on; NULL: none */
+    const char *control;          /* path of the control socket; NULL: none */
+    const char *gdb;              /* address to listen on; NULL: none */
+    struct vmm_workload workload; /* machine.workload, if there is one */
+    struct st_buf setup, start;   /* its settings */
+    bool terminal;                /* the workload's streams are a terminal */
     bool no_jail;
 };
 

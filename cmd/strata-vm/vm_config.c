@@ -142,6 +142,37 @@ static int read_serial(const char *text, struct vmm_config *machine, struct st_e
     return 0;
 }
 
+/* The settings of a workload, and this program's streams for it. */
+static int read_workload(const char *folder, struct vm_config *config, struct st_err *err)
+{
+    static const char tty[] = "tty=1";
+    if (folder == NULL) {
+        return 0;
+    }
+    st_auto(fd) int dir = os_open(folder, O_PATH | O_DIRECTORY, 0);
+    int r = dir < 0 ? dir : os_read_file(dir, "setup", &config->setup);
+    r = r < 0 ? r : os_read_file(dir, "start", &config->start);
+    if (r < 0) {
+        return st_fail_os(err, r, "--workload %s", folder);
+    }
+    for (const char *at = config->start.data; at < config->start.data + config->start.length;
+         at += strlen(at) + 1) {
+        config->terminal |= st_streq(at, tty);
+    }
+    config->workload = (struct vmm_workload){
+        .setup = config->setup.data,
+        .setup_size = config->setup.length,
+        .start = config->start.data,
+        .start_size = config->start.length,
+        .in = os_dup(0),
+        .out = os_dup(1),
+        .err = config->terminal ? -1 : os_dup(2),
+    };
+    config->machine.workload = &config->workload;
+    config->machine.on_reset = VMM_ACTION_STOP;
+    return 0;
+}
+
 static enum vmm_action read_action(const char *text)
 {
     return st_streq(text, "stop")    ? VMM_ACTION_STOP
@@ -196,11 +227,18 @@ int vm_config_read(const struct cli *cli, struct vm_config *ret_config, struct s
     if (machine->cpus < 1 || machine->cpus > VCPU_MAX) {
         return st_fail(err, ST_EINVAL, "--cpus: a machine has 1 to %u CPUs", VCPU_MAX);
     }
+    ret_config->setup = ret_config->start = ST_BUF_HEAP(1 << 20);
     int r = read_serial(cli_text(cli, "serial"), machine, err);
+    r = r < 0 ? r : read_workload(cli_text(cli, "workload"), ret_config, err);
+    if (r >= 0 && machine->workload != NULL && machine->serial_out == 1) {
+        machine->serial_in = machine->serial_out = -1; /* the streams are the workload's */
+    }
     return r < 0 ? r : read_lists(cli, ret_config, err);
 }
 
 void vm_config_done(struct vm_config *config)
 {
     net_ports_done(&config->ports);
+    st_buf_done(&config->setup);
+    st_buf_done(&config->start);
 }

@@ -41,14 +41,14 @@ static void log_line(void *argument, enum plat_level level, const char *line)
 
 static void terminal_raw(struct program *program)
 {
-    if (program->config.machine.serial_in != 0 || !os_is_terminal(0) ||
-        os_tcgetattr(0, &program->terminal) < 0) {
+    bool used = program->config.machine.serial_in == 0 || program->config.terminal;
+    if (!used || !os_is_terminal(0) || os_tcgetattr(0, &program->terminal) < 0) {
         return;
     }
     struct termios raw = program->terminal;
     cfmakeraw(&raw);
     program->raw = os_tcsetattr(0, &raw) >= 0;
-    program->config.machine.serial_escape = program->raw;
+    program->config.machine.serial_escape = program->raw && !program->config.terminal;
 }
 
 static void terminal_restore(struct program *program)
@@ -61,7 +61,16 @@ static void terminal_restore(struct program *program)
 
 /* ---- signals ---- */
 
-/* SIGPWR presses the power button; the others end the machine. */
+static void tell_size(struct program *program)
+{
+    struct winsize size;
+    if (program->config.terminal && os_window_size_get(0, &size) >= 0) {
+        vmm_workload_resize(program->vmm, size.ws_row, size.ws_col);
+    }
+}
+
+/* SIGPWR presses the power button, SIGWINCH is for the workload's terminal; the others are for the
+ * workload, or end the machine. */
 static void on_signal(void *argument, uint32_t events)
 {
     struct program *program = argument;
@@ -72,7 +81,9 @@ static void on_signal(void *argument, uint32_t events)
     }
     if (info.ssi_signo == SIGPWR) {
         vmm_power_button(program->vmm);
-    } else {
+    } else if (info.ssi_signo == SIGWINCH) {
+        tell_size(program);
+    } else if (!vmm_workload_signal(program->vmm, (int)info.ssi_signo)) {
         vmm_quit(program->vmm);
     }
 }
@@ -85,6 +96,7 @@ static int watch_signals(struct program *program)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGPWR);
+    sigaddset(&set, SIGWINCH);
     int r = os_sigprocmask(SIG_BLOCK, &set, NULL);
     r = r < 0 ? r : os_signal(SIGPIPE, SIG_IGN);
     program->signals = (struct os_watch){.fd = r < 0 ? r : os_signalfd(-1, &set, SFD_NONBLOCK),
@@ -169,10 +181,35 @@ static int live(struct program *program, struct vmm_ending *ret_ending, struct s
                    ret_ending, err);
 }
 
+/* The exit code of a machine's workload. */
+static int workload_code(struct program *program, const struct vmm_ending *ending, int *ret_code,
+                         struct st_err *err)
+{
+    const char *error;
+    if (program->config.machine.workload == NULL) {
+        return 0;
+    }
+    if (!vmm_workload_end(program->vmm, ret_code, &error)) {
+        *ret_code = VM_EXIT_KILLED;
+        error = ending->end == VMM_END_POWERED_OFF ? NULL : vmm_end_name(ending->end);
+        if (error != NULL) {
+            st_fail(err, ST_EIO, "the virtual machine ended before its workload: %s", error);
+            cli_print_error("strata-vm", err);
+        }
+        return 0;
+    }
+    if (error != NULL) {
+        st_fail(err, ST_EIO, "%s", error);
+        cli_print_error("strata-vm", err);
+    }
+    return 0;
+}
+
 static int run(struct cli *cli, struct st_err *err)
 {
     struct program program = {.signals.fd = -1};
     struct vmm_ending ending = {.end = VMM_END_FAILED};
+    int code = 0;
     int r = vm_config_read(cli, &program.config, err);
     if (r >= 0) {
         program.config.machine.log = log_line;
@@ -180,6 +217,7 @@ static int run(struct cli *cli, struct st_err *err)
         terminal_restore(&program);
         vmm_gdb_free(program.gdb);
         vmm_control_free(program.control, &ending);
+        r = r < 0 ? r : workload_code(&program, &ending, &code, err);
         vmm_free(program.vmm);
         os_close(&program.signals.fd);
     }
@@ -189,6 +227,9 @@ static int run(struct cli *cli, struct st_err *err)
     vm_config_done(&program.config);
     if (r < 0) {
         return r;
+    }
+    if (program.config.machine.workload != NULL) {
+        return code;
     }
     tell_end(&ending);
     return exit_code(&ending);

@@ -101,6 +101,12 @@ const struct cli_option vm_process_options[] = {
      .value = "ADDRESS",
      .help = "Wait for a debugger at ADDRESS, [HOST:]PORT or the path of a Unix socket. With "
              "--paused the guest's first instruction is yet to come."},
+    {.name = "workload",
+     .kind = CLI_STRING,
+     .value = "FOLDER",
+     .complete = CLI_COMPLETE_FOLDER,
+     .help = "Let the agent in the guest run what the files setup and start in FOLDER say "
+             "(docs/vm-agent.md), with this program's streams, and end with its exit code."},
     {.name = "paused", .kind = CLI_FLAG, .help = "Begin paused."},
     {.name = "run",
      .kind = CLI_STRING,

@@ -357,8 +357,13 @@ static void serve_session(struct session *s, const struct pollfd *fds)
     if (fds[3].revents != 0) {
         take_output(s, &s->streams.err, FMT_AGENT_ERR);
     }
-    finish(s);
-    if (!flush(s)) {
+    /* What was read is sent first: only then can it be seen that nothing is left. */
+    bool alive = flush(s);
+    if (alive) {
+        finish(s);
+        alive = flush(s);
+    }
+    if (!alive) {
         end_session(s);
     }
 }

@@ -148,6 +148,15 @@ int vio_queue_pop(struct vio_queue *queue, struct vio_chain *chain)
         return broke(queue);
     }
     waiting = (uint16_t)(index - queue->next_available);
+    /* With event indices the driver is quiet until it passes one, so each time that the ring is
+     * found empty it is told where, and looked at once more. */
+    if (waiting == 0 && queue->event_index) {
+        vio_queue_want_notify(queue, true);
+        if (queue->broken || mem_read_u16(queue->memory, GPA(queue->available + 2), &index) < 0) {
+            return broke(queue);
+        }
+        waiting = (uint16_t)(index - queue->next_available);
+    }
     if (waiting == 0) {
         return 0;
     }

@@ -228,6 +228,18 @@ static void tells_the_driver_when_it_wants_to_be_told(void **state)
     assert_int_equal(get(USED + 4 + 8 * QUEUE_SIZE, 2), queue.next_available);
 }
 
+static void asks_for_a_notification_when_it_finds_the_ring_empty(void **state)
+{
+    (void)state;
+    queue.event_index = true;
+    describe(DESCRIPTORS, 0, BUFFERS, 1, 0, 0);
+    offer(0);
+    assert_int_equal(vio_queue_pop(&queue, &chain), 1);
+    assert_int_equal(get(USED + 4 + 8 * QUEUE_SIZE, 2), 0);
+    assert_int_equal(vio_queue_pop(&queue, &chain), 0);
+    assert_int_equal(get(USED + 4 + 8 * QUEUE_SIZE, 2), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, make)
@@ -242,6 +254,7 @@ int main(void)
         TEST(rejects_lengths_that_overflow),
         TEST(rejects_areas_that_are_not_ram_or_not_aligned),
         TEST(tells_the_driver_when_it_wants_to_be_told),
+        TEST(asks_for_a_notification_when_it_finds_the_ring_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

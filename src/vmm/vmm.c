@@ -21,6 +21,7 @@
 #include "os/os_thread.h"
 #include "vmm/kvm/vmm_kvm.h"
 #include "vmm/vmm_accel.h"
+#include "vmm/vmm_agent.h"
 #include "vmm/vmm_priv.h"
 #include "vmm/vmm_ram.h"
 
@@ -345,6 +346,39 @@ int vmm_run(struct vmm *vmm, vmm_thread_fn *enter, void *argument, struct vmm_en
     }
     *ret_ending = vmm->ending;
     return 0;
+}
+
+/* ---- the workload ---- */
+
+bool vmm_workload_end(struct vmm *vmm, int *ret_code, const char **ret_error)
+{
+    plat_lock(vmm->platform);
+    bool ended = vmm->workload_ended;
+    *ret_code = vmm->workload_code;
+    *ret_error = vmm->workload_error[0] == 0 ? NULL : vmm->workload_error;
+    plat_unlock(vmm->platform);
+    return ended;
+}
+
+bool vmm_workload_signal(struct vmm *vmm, int signal_number)
+{
+    plat_lock(vmm->platform);
+    struct vmm_agent_process *workload = vmm->agent == NULL ? NULL : vmm_agent_workload(vmm->agent);
+    if (workload != NULL) {
+        vmm_agent_signal(workload, signal_number);
+    }
+    plat_unlock(vmm->platform);
+    return workload != NULL;
+}
+
+void vmm_workload_resize(struct vmm *vmm, uint16_t rows, uint16_t columns)
+{
+    plat_lock(vmm->platform);
+    struct vmm_agent_process *workload = vmm->agent == NULL ? NULL : vmm_agent_workload(vmm->agent);
+    if (workload != NULL) {
+        vmm_agent_resize(workload, rows, columns);
+    }
+    plat_unlock(vmm->platform);
 }
 
 /* ---- facts ---- */

@@ -44,6 +44,14 @@ struct vmm_net {
     const struct net_ports *ports; /* published; NULL: none. The caller's. */
 };
 
+/* A workload that the agent in the guest runs (vmm_agent.h), with these descriptors as its streams;
+ * they are the machine's from vmm_new on. The bytes are settings in the protocol's form. */
+struct vmm_workload {
+    const void *setup, *start;
+    size_t setup_size, start_size;
+    int in, out, err;
+};
+
 /* All texts are the caller's and stay until vmm_free. */
 struct vmm_config {
     const char *name;
@@ -59,8 +67,9 @@ struct vmm_config {
     unsigned disks_count;
     struct vmm_net nets[VMM_NETS_MAX];
     unsigned nets_count;
-    bool debug_exit;  /* port F4h ends the machine */
-    bool test_device; /* kvm-unit-tests' */
+    const struct vmm_workload *workload; /* NULL: none */
+    bool debug_exit;                     /* port F4h ends the machine */
+    bool test_device;                    /* kvm-unit-tests' */
     bool start_paused;
     enum vmm_action on_reset;
     enum vmm_action on_crash;  /* triple fault, or panic that pvpanic tells */
@@ -126,6 +135,13 @@ void vmm_quit(struct vmm *vmm);
 /* Gives the first serial port another client: a stream socket, which is the machine's from then on,
  * also on failure. */
 int vmm_console_client(struct vmm *vmm, int fd);
+
+/* How the workload ended. false: it has not. *ret_error: why it did not start, NULL: it ran; valid
+ * until vmm_free. After vmm_run, or any thread. */
+bool vmm_workload_end(struct vmm *vmm, int *ret_code, const char **ret_error);
+/* Sends it a signal; false: none runs. Tells it the size of its terminal. Any thread. */
+bool vmm_workload_signal(struct vmm *vmm, int signal_number);
+void vmm_workload_resize(struct vmm *vmm, uint16_t rows, uint16_t columns);
 
 /* What the debugger works with. */
 struct vcpu_set *vmm_vcpus(struct vmm *vmm);

@@ -48,6 +48,10 @@ struct vmm {
     struct vmm_console *console;
     struct disk_raw *disks[VMM_DISKS_MAX];
     struct net_user *nets[VMM_NETS_MAX];
+    struct vmm_agent *agent; /* NULL: no workload */
+    bool workload_ended;     /* [device lock] */
+    int workload_code;
+    char workload_error[512];                  /* empty: it ran */
     struct vio_device *virtio[VMM_VIRTIO_MAX]; /* the PC's; for vmm_quiesce */
     unsigned virtio_count;
     struct vmm_cpus *cpus; /* NULL: vmm_run was not called */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/print.h"
 #include "base/str.h"
 #include "cpu/cpu.h"
 #include "disk/disk_raw.h"
@@ -16,7 +17,9 @@
 #include "virtio/vio_entropy.h"
 #include "virtio/vio_net.h"
 #include "virtio/vio_pci.h"
+#include "virtio/vio_vsock.h"
 #include "vmm/kvm/vmm_kvm.h"
+#include "vmm/vmm_agent.h"
 #include "vmm/vmm_priv.h"
 
 /* ---- files ---- */
@@ -190,6 +193,44 @@ static int open_nets(struct vmm *vmm, struct st_err *err)
     return r;
 }
 
+static void workload_ended(void *argument, const struct vmm_agent_end *end)
+{
+    struct vmm *vmm = argument;
+    if (!vmm->workload_ended) {
+        vmm->workload_ended = true;
+        vmm->workload_code = end->code;
+        (void)st_snprintf(vmm->workload_error, sizeof vmm->workload_error, "%s",
+                          end->error == NULL ? "" : end->error);
+    }
+}
+
+/* The agent's connections go over a socket device of the machine's own. */
+static int make_agent(struct vmm *vmm, struct st_err *err)
+{
+    const uint32_t guest_cid = 3;
+    const struct vmm_workload *workload = vmm->config.workload;
+    if (workload == NULL) {
+        return 0;
+    }
+    struct vmm_agent_config config = {
+        .loop = vmm_platform_loop(vmm->process),
+        .setup = workload->setup,
+        .setup_size = workload->setup_size,
+        .start = workload->start,
+        .start_size = workload->start_size,
+        .streams = {workload->in, workload->out, workload->err},
+        .ended = workload_ended,
+        .argument = vmm,
+    };
+    int r = vmm_agent_new(&config, &vmm->agent);
+    if (r < 0) {
+        return st_fail_os(err, r, "the workload");
+    }
+    return plug(
+        vmm, vio_vsock_new(vmm->platform, &vmm->memory, guest_cid, vmm_agent_sockets(vmm->agent)),
+        "socket", err);
+}
+
 static int make_devices(struct vmm *vmm, struct st_err *err)
 {
     int r = open_nets(vmm, err);
@@ -200,6 +241,7 @@ static int make_devices(struct vmm *vmm, struct st_err *err)
                  "network", err);
     }
     r = r < 0 ? r : plug(vmm, vio_entropy_new(vmm->platform, &vmm->memory), "entropy", err);
+    r = r < 0 ? r : make_agent(vmm, err);
     plat_unlock(vmm->platform);
     return r;
 }
@@ -257,6 +299,7 @@ void vmm_unwire(struct vmm *vmm)
         for (unsigned i = 0; i < vmm->config.disks_count; i++) {
             disk_raw_close(vmm->disks[i]);
         }
+        vmm_agent_free(vmm->agent);
         vmm_console_free(vmm->console);
         plat_unlock(vmm->platform);
     }
