@@ -6,6 +6,7 @@
 #include "cpu/cpu_lapic.h"
 #include "cpu/cpu_mmu.h"
 #include "cpu/cpu_watch.h"
+#include "cpu/interpreter/cpu_operand.h"
 
 #include "base/memops.h"
 
@@ -75,16 +76,10 @@ static void copy_bytes(void *to, const void *from, unsigned size)
 {
     switch (size) {
     case 1:
-        *(volatile uint8_t *)to = *(const volatile uint8_t *)from;
-        break;
     case 2:
-        *(volatile uint16_t *)to = *(const volatile uint16_t *)from;
-        break;
     case 4:
-        *(volatile uint32_t *)to = *(const volatile uint32_t *)from;
-        break;
     case 8:
-        *(volatile uint64_t *)to = *(const volatile uint64_t *)from;
+        cpu_put(to, size, cpu_get(from, size));
         break;
     default:
         memcpy(to, from, size);
