@@ -238,6 +238,21 @@ static void environment_has_the_last_instruction(void **unused)
     assert_int_equal(dword_at(40), 0xffff002b);
 }
 
+/* At VECTOR_CODE_PHYSICAL, DS:0 is memory's begin. */
+static void real_mode(void)
+{
+    vcpu_state_reset(&state, 0, true);
+    state.segments[X86_CS].selector = VECTOR_CODE_PHYSICAL >> 4;
+    state.segments[X86_CS].base = VECTOR_CODE_PHYSICAL;
+    state.segments[X86_DS].selector = VECTOR_MEMORY_PHYSICAL >> 4;
+    state.segments[X86_DS].base = VECTOR_MEMORY_PHYSICAL;
+    state.cr4 = ALL_CR4;
+    state.xcr0 = 7;
+    state.rip = 0;
+    state.gpr[X86_RBX] = 0;
+    set_state();
+}
+
 static void environment_of_16_bits_and_of_real_mode(void **unused)
 {
     (void)unused;
@@ -253,14 +268,7 @@ static void environment_of_16_bits_and_of_real_mode(void **unused)
     assert_int_equal(word_at(30), 0);
 
     /* Real mode: linear addresses, and the opcode. */
-    vcpu_state_reset(&state, 0, true);
-    state.segments[X86_CS].selector = VECTOR_CODE_PHYSICAL >> 4;
-    state.segments[X86_CS].base = VECTOR_CODE_PHYSICAL;
-    state.segments[X86_DS].selector = VECTOR_MEMORY_PHYSICAL >> 4;
-    state.segments[X86_DS].base = VECTOR_MEMORY_PHYSICAL;
-    state.rip = 0;
-    state.gpr[X86_RBX] = 0;
-    set_state();
+    real_mode();
     /* fninit; fld dword [bx + 8]; fnstenv [bx + 16]; o32 fnstenv [bx + 48] */
     assert_int_equal(RUN(4, 0xdb, 0xe3, 0xd9, 0x47, 0x08, 0xd9, 0x77, 0x10, 0x66, 0xd9, 0x77, 0x30),
                      NONE);
@@ -272,6 +280,23 @@ static void environment_of_16_bits_and_of_real_mode(void **unused)
     assert_int_equal(dword_at(64), (VECTOR_CODE_PHYSICAL >> 16) << 12 | 0x147);
     assert_int_equal(dword_at(68), 0xffff0000u | ((VECTOR_MEMORY_PHYSICAL + 8) & 0xffff));
     assert_int_equal(dword_at(72), (VECTOR_MEMORY_PHYSICAL >> 16) << 12);
+}
+
+static void sse_works_in_real_mode_and_avx_is_not_there(void **unused)
+{
+    (void)unused;
+    real_mode();
+    put_at(16, &(const uint32_t[4]){1, 2, 3, 4}, 16);
+    /* movdqa xmm0, [bx + 16]; paddd xmm0, xmm0; movdqu [bx + 33], xmm0; vaddps xmm0, xmm0, xmm1 */
+    assert_int_equal(RUN(4, 0x66, 0x0f, 0x6f, 0x47, 0x10, 0x66, 0x0f, 0xfe, 0xc0, 0xf3, 0x0f, 0x7f,
+                         0x47, 0x21, 0xc5, 0xf8, 0x58, 0xc1),
+                     CPU_UD);
+    assert_int_equal(dword_at(33), 2);
+    assert_int_equal(dword_at(33 + 12), 8);
+    real_mode();
+    state.gpr[X86_RBX] = 1;
+    set_state();
+    assert_int_equal(RUN(1, 0x66, 0x0f, 0x6f, 0x47, 0x10), CPU_GP);
 }
 
 static void fxsave_has_64_bit_pointers_or_selectors(void **unused)
@@ -411,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup(x87_store_with_an_unmasked_exception_stores_nothing, setup),
         cmocka_unit_test_setup(environment_has_the_last_instruction, setup),
         cmocka_unit_test_setup(environment_of_16_bits_and_of_real_mode, setup),
+        cmocka_unit_test_setup(sse_works_in_real_mode_and_avx_is_not_there, setup),
         cmocka_unit_test_setup(fxsave_has_64_bit_pointers_or_selectors, setup),
         cmocka_unit_test_setup(xsave_writes_what_was_asked_for, setup),
         cmocka_unit_test_setup(xrstor_initializes_what_is_not_there, setup),

@@ -2,9 +2,9 @@
  * Vector and x87 instructions of the software CPU against this machine's CPU: random instructions
  * of every row of the table, with random registers and memory.
  *
- *   vector_differ CASES [MNEMONIC]   so many cases of each row; each goes by the fast path or with
- *                                    all checks in turn. Status 0: none differs.
- *   vector_differ time MNEMONIC...   ns that each takes
+ *   vector_differ CASES [MNEMONIC|all [SEED]]   so many cases of each row; each goes by the fast
+ * path or with all checks in turn. Status 0: none differs. vector_differ time MNEMONIC...   ns that
+ * each takes
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,9 +234,9 @@ static int report(enum x86_mode mode, unsigned wanted, const char *only)
     return differ == 0 && (only != NULL || full + unsupported == rows) ? 0 : 1;
 }
 
-static int differ(enum x86_mode mode, unsigned wanted, const char *only)
+static int differ(enum x86_mode mode, unsigned wanted, const char *only, uint64_t seed)
 {
-    struct vector_random random = {UINT64_C(88172645463325252) + mode};
+    struct vector_random random = {UINT64_C(88172645463325252) + mode + seed};
 
     memset(counts, 0, x86_rows_count * sizeof(*counts));
     if (!vector_soft_mode(mode)) {
@@ -317,10 +317,11 @@ int main(int argc, char **argv)
         }
     } else {
         unsigned wanted = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 200;
-        const char *only = argc > 2 ? argv[2] : NULL;
+        const char *only = argc > 2 && strcmp(argv[2], "all") != 0 ? argv[2] : NULL;
+        uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
 
-        status = differ(X86_MODE_64, wanted, only);
-        status |= differ(X86_MODE_32, wanted, only);
+        status = differ(X86_MODE_64, wanted, only, seed);
+        status |= differ(X86_MODE_32, wanted, only, seed);
     }
     vector_soft_end();
     free(counts);
