@@ -3,7 +3,8 @@
  * host's CPU; state and memory afterwards must be the same.
  *
  * Both see the same addresses below 4 GiB: a page of code; data, read-only data and nothing after
- * it; in this process by mmap, in the guest by page tables of its own.
+ * it; in this process by mmap, in the guest by page tables of its own. 16-bit code has segments: CS
+ * is the page of code, the others are the data with what is read-only.
  */
 #pragma once
 
@@ -19,6 +20,9 @@ enum {
     DIFFER_DATA_BYTES = 0x4000,
     DIFFER_CONST = DIFFER_DATA + DIFFER_DATA_BYTES,
     DIFFER_CONST_BYTES = 0x1000,
+    /* Selectors of 16-bit code. */
+    DIFFER_CS_16 = 0x07,
+    DIFFER_DS_16 = 0x0f,
 };
 
 /* What an instruction reads and writes beside memory. */
@@ -37,7 +41,7 @@ struct differ_case {
     enum x86_mode mode;
     uint8_t bytes[16];
     unsigned length;
-    uint64_t rip; /* where it stands */
+    uint64_t rip; /* where it stands; in 16-bit code relative to CS */
     struct x86_insn insn;
     struct differ_state before;
 };
@@ -71,6 +75,12 @@ void differ_find_rows(enum x86_mode mode, struct differ_rows *rows);
 /* Random bytes of which the first are near an instruction of the template. */
 void differ_bytes(uint8_t *ret_bytes, enum x86_mode mode, const struct differ_template *t,
                   struct differ_random *random);
+
+/* Where the case's instruction stands in the page of code. */
+static inline unsigned differ_offset(const struct differ_case *c)
+{
+    return (unsigned)(c->mode == X86_MODE_16 ? c->rip : c->rip - DIFFER_CODE);
+}
 
 /* Why user code cannot try this row here; NULL: it can. */
 const char *differ_excluded(uint16_t row);

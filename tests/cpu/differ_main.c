@@ -1,8 +1,9 @@
 /*
- * differ [--cases N] [--seed N] [--row N] [--mode 64|32] [--verbose]
+ * differ [--cases N] [--seed N] [--row N] [--mode 64|32|16] [--verbose]
  *
- * Tries N cases (200) of each row of the instruction table that user code can enter, in 64-bit and
- * 32-bit code. Prints what differs; fails also for a row that could not be tried and has no reason.
+ * Tries N cases (200) of each row of the instruction table that user code can enter, in 64-bit,
+ * 32-bit and 16-bit code. Prints what differs; fails also for a row that could not be tried and has
+ * no reason.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,10 +26,15 @@ static uint8_t *data = (uint8_t *)(uintptr_t)DIFFER_DATA;
 static uint8_t pristine[DIFFER_DATA_BYTES];
 static unsigned known_cases[4096]; /* cases of a row that this host does otherwise */
 
+static unsigned bits_of(enum x86_mode mode)
+{
+    return mode == X86_MODE_64 ? 64 : mode == X86_MODE_32 ? 32 : 16;
+}
+
 static void tell_case(const struct differ_case *c, const char *what)
 {
     printf("row %u %s, %d bits, %s:", c->insn.row, x86_op_name(x86_rows[c->insn.row].op),
-           c->mode == X86_MODE_64 ? 64 : 32, what);
+           bits_of(c->mode), what);
     for (unsigned i = 0; i < c->length; i++) {
         printf(" %02x", c->bytes[i]);
     }
@@ -138,7 +144,7 @@ static bool make_case(struct differ_case *c, enum x86_mode mode, uint16_t row,
         return false;
     }
     c->length = (unsigned)length;
-    c->rip = DIFFER_CODE + 0x100 + differ_next(random) % 64;
+    c->rip = (mode == X86_MODE_16 ? 0 : DIFFER_CODE) + 0x100 + differ_next(random) % 64;
     if (differ_known(c)) {
         known_cases[row]++;
         return false;
@@ -185,7 +191,7 @@ static unsigned run_mode(const struct options *options, enum x86_mode mode, unsi
         tried_rows[row] += tried;
         if (different != 0) {
             printf("FAILED row %u %s, %d bits: %u of %u cases\n", row, x86_op_name(facts->op),
-                   mode == X86_MODE_64 ? 64 : 32, different, tried);
+                   bits_of(mode), different, tried);
             failed++;
         } else if (options->verbose) {
             printf("row %u %s: %u cases\n", row, x86_op_name(facts->op), tried);
@@ -256,11 +262,10 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < sizeof pristine; i++) {
         pristine[i] = (uint8_t)(differ_next(&random) >> 32);
     }
-    if (options.mode != 32) {
-        failed += run_mode(&options, X86_MODE_64, tried);
-    }
-    if (options.mode != 64) {
-        failed += run_mode(&options, X86_MODE_32, tried);
+    for (unsigned mode = X86_MODE_16; mode <= X86_MODE_64; mode++) {
+        if (options.mode == 0 || options.mode == bits_of((enum x86_mode)mode)) {
+            failed += run_mode(&options, (enum x86_mode)mode, tried);
+        }
     }
     if (options.row == 0 && options.mode == 0) {
         failed += check_coverage(&options, tried);

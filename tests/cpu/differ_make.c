@@ -159,6 +159,30 @@ static void poke(struct differ_case *c, unsigned at, unsigned size, uint64_t v)
     }
 }
 
+/* The base of the segments of data. */
+static uint64_t data_base(const struct differ_case *c)
+{
+    return c->mode == X86_MODE_16 ? DIFFER_DATA : 0;
+}
+
+/* As aim, for 16-bit addresses. */
+static bool aim_16(struct differ_case *c, uint64_t offset)
+{
+    const struct x86_mem *mem = &c->insn.mem;
+    uint64_t *gpr = c->before.gpr;
+
+    if (mem->base < 0 && mem->index < 0) {
+        c->insn.mem.disp = (int64_t)offset;
+        poke(c, c->insn.disp_at, 2, offset);
+        return true;
+    }
+    if (mem->index >= 0 && mem->base >= 0) {
+        offset -= gpr[mem->index];
+    }
+    gpr[mem->base >= 0 ? mem->base : mem->index] = (offset - (uint64_t)mem->disp) & 0xffff;
+    return true;
+}
+
 /* Has the memory operand at `target`. */
 static bool aim(struct differ_case *c, struct differ_random *random, uint64_t target,
                 uint64_t fs_base)
@@ -166,10 +190,13 @@ static bool aim(struct differ_case *c, struct differ_random *random, uint64_t ta
     struct x86_insn *insn = &c->insn;
     struct x86_mem *mem = &insn->mem;
     uint64_t *gpr = c->before.gpr;
-    uint64_t offset = target;
+    uint64_t offset = target - data_base(c);
 
     if (mem->seg == X86_FS) {
         offset -= fs_base;
+    }
+    if (insn->addrsize == 2) {
+        return aim_16(c, offset);
     }
     if (mem->vsib) {
         return mem->base >= 0 && (gpr[mem->base] = offset - (uint64_t)mem->disp, true);
@@ -200,10 +227,11 @@ static bool aim(struct differ_case *c, struct differ_random *random, uint64_t ta
     return (uint64_t)mem->disp == offset || insn->addrsize == 4;
 }
 
-/* The bit's number of a bit string moves its address: not far. */
-static void tame_bit_string(struct differ_case *c)
+/* The bit's number of a bit string moves its address: not far. false: it is part of the address. */
+static bool tame_bit_string(struct differ_case *c)
 {
     const struct x86_operand *number = &c->insn.operands[1];
+    const struct x86_mem *mem = &c->insn.mem;
 
     if ((x86_rows[c->insn.row].attributes & X86_BIT_STRING) != 0 && number->kind == X86_GPR) {
         uint64_t *gpr = &c->before.gpr[number->reg];
@@ -211,7 +239,9 @@ static void tame_bit_string(struct differ_case *c)
 
         *gpr = (uint64_t)((int64_t)((*gpr & 0x3fff) << shift << (number->width == 2 ? 2 : 0)) >>
                           shift);
+        return mem->base != number->reg && mem->index != number->reg;
     }
+    return true;
 }
 
 static bool aim_strings(struct differ_case *c, struct differ_random *random, uint64_t fs_base)
@@ -221,13 +251,18 @@ static bool aim_strings(struct differ_case *c, struct differ_random *random, uin
 
     for (unsigned i = 0; i < insn->operands_count; i++) {
         if (insn->operands[i].kind == X86_STRING_SOURCE) {
-            gpr[X86_RSI] = place(random) - (insn->seg_override == X86_FS ? fs_base : 0);
+            gpr[X86_RSI] =
+                place(random) - data_base(c) - (insn->seg_override == X86_FS ? fs_base : 0);
         } else if (insn->operands[i].kind == X86_STRING_TARGET) {
-            gpr[X86_RDI] = place(random);
+            gpr[X86_RDI] = place(random) - data_base(c);
         } else {
             continue;
         }
-        if (insn->addrsize < 4) {
+        if (insn->addrsize < 4 && c->mode == X86_MODE_32) {
+            return false;
+        }
+        if (c->mode == X86_MODE_16 && insn->seg_override < X86_SEG_NONE &&
+            (insn->seg_override >= X86_FS || insn->seg_override == X86_CS)) {
             return false;
         }
         if (insn->rep != 0) {
@@ -281,8 +316,8 @@ bool differ_make(struct differ_case *c, struct differ_random *random, uint64_t f
     c->before.rip = c->rip;
     random_registers(c, random);
     if (uses_stack(insn)) {
-        c->before.gpr[X86_RSP] = place(random);
-        c->before.gpr[X86_RBP] = place(random);
+        c->before.gpr[X86_RSP] = place(random) - data_base(c);
+        c->before.gpr[X86_RBP] = place(random) - data_base(c);
     }
     if (!aim_strings(c, random, fs_base)) {
         return false;
@@ -290,13 +325,16 @@ bool differ_make(struct differ_case *c, struct differ_random *random, uint64_t f
     if (memory >= 0) {
         uint64_t target = place(random);
 
-        tame_bit_string(c);
-        if (insn->addrsize < 4 || (c->mode != X86_MODE_64 && insn->mem.seg >= X86_FS) ||
-            insn->mem.seg == X86_GS) {
+        if (!tame_bit_string(c)) {
+            return false;
+        }
+        if ((insn->addrsize < 4 && c->mode == X86_MODE_32) ||
+            (c->mode != X86_MODE_64 && insn->mem.seg >= X86_FS) || insn->mem.seg == X86_GS ||
+            (c->mode == X86_MODE_16 && insn->mem.seg == X86_CS)) {
             return false;
         }
         if (x86_rows[insn->row].op == X86_OP_XLAT) {
-            c->before.gpr[X86_RBX] = target;
+            c->before.gpr[X86_RBX] = target - data_base(c);
         } else if (!aim(c, random, target, fs_base)) {
             return false;
         }

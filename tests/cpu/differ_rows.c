@@ -206,6 +206,6 @@ bool differ_known_fault(const struct differ_case *c, const struct differ_state *
         return true;
     }
     /* Pushes before it looks where the call leads. */
-    return is_amd() && x86_rows[c->insn.row].op == X86_OP_CALL && host->vector == 14 &&
-           soft->vector == 13;
+    return is_amd() && x86_rows[c->insn.row].op == X86_OP_CALL && soft->vector == 13 &&
+           (host->vector == 14 || host->vector == 12);
 }

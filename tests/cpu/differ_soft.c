@@ -98,6 +98,14 @@ static bool set_mode(enum x86_mode mode)
             state.segments[i] = segment(SELECTOR_DATA, 0xc0f3, 0);
         }
     }
+    if (mode == X86_MODE_16) {
+        for (unsigned i = 0; i < 6; i++) {
+            state.segments[i] = segment(DIFFER_DS_16, 0x00f3, DIFFER_DATA);
+            state.segments[i].limit = DIFFER_DATA_BYTES + DIFFER_CONST_BYTES - 1;
+        }
+        state.segments[X86_CS] = segment(DIFFER_CS_16, 0x00fb, DIFFER_CODE);
+        state.segments[X86_CS].limit = CODE_BYTES - 1;
+    }
     state.segments[X86_FS] = segment(0, 0xc0f3, is_64 ? differ_fs_base() : 0);
     state.segments[X86_GS] = segment(0, 0xc0f3, 0);
     /* It ends before it says where an I/O map is. */
@@ -147,7 +155,7 @@ uint8_t *differ_soft_data(void)
 /* Puts the bytes there, and behind them what stops the CPU. */
 static void write_code(const struct differ_case *c)
 {
-    uint64_t at = CODE_AT + (c->rip - DIFFER_CODE);
+    uint64_t at = CODE_AT + differ_offset(c);
     uint8_t bytes[18];
 
     memcpy(bytes, c->bytes, c->length);

@@ -159,7 +159,7 @@ void native_run(struct native_state *run, const uint8_t *bytes, size_t size, uns
 {
     memcpy(code + offset, bytes, size);
     code[offset + size] = 0xcc;
-    start = NATIVE_CODE_ADDRESS + offset;
+    start = NATIVE_CODE_ADDRESS + offset - run->cs_base;
     end = start + size;
     state = run;
     phase = ENTERING;

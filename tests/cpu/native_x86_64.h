@@ -21,7 +21,8 @@ enum {
 struct native_state {
     uint64_t gpr[16]; /* by the registers' numbers */
     uint64_t rflags;
-    uint16_t cs, ss; /* selectors; 0: this process's own (64-bit). 0x23 is flat 32-bit code */
+    uint64_t cs_base; /* of the segment that cs selects: RIP is relative to it */
+    uint16_t cs, ss;  /* selectors; 0: this process's own (64-bit). 0x23 is flat 32-bit code */
     uint8_t xsave[NATIVE_XSAVE] __attribute__((aligned(64))); /* standard format: x87, SSE, AVX */
 };
 

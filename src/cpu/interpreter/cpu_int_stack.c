@@ -97,7 +97,7 @@ enum cpu_result cpu_int_popa(struct cpu *cpu, const struct x86_insn *insn)
     return CPU_NEXT;
 }
 
-/* Checks all that ENTER reads and writes, so that it then faults nowhere. */
+/* Checks all that ENTER reads and writes, in its order, so that it then faults nowhere. */
 static bool check_enter(struct cpu *cpu, unsigned width, unsigned level, uint64_t sp)
 {
     uint64_t mask = cpu->stack_mask;
@@ -105,13 +105,10 @@ static bool check_enter(struct cpu *cpu, unsigned width, unsigned level, uint64_
     uint64_t frame = cpu->gpr[X86_RSP] - width;
     uint64_t value;
 
-    for (unsigned i = 1; i < level; i++) {
-        if (!cpu_load(cpu, X86_SS, (bp - i * width) & mask, &value, width)) {
-            return false;
-        }
-    }
     for (unsigned i = 0; i <= level; i++) {
-        if (!cpu_probe_store(cpu, X86_SS, (frame - i * width) & mask, width)) {
+        if ((i > 0 && i < level &&
+             !cpu_load(cpu, X86_SS, (bp - i * width) & mask, &value, width)) ||
+            !cpu_probe_store(cpu, X86_SS, (frame - i * width) & mask, width)) {
             return false;
         }
     }
