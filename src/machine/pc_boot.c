@@ -88,6 +88,33 @@ int pc_put(struct pc *pc, uint64_t to, const void *bytes, size_t size, const cha
     return r < 0 ? st_fail_os(err, r, "%s: no memory at %jx", what, (uintmax_t)to) : 0;
 }
 
+/* Where the machine puts what it tells the kernel, which the kernel must not be loaded over. */
+static const struct pc_range kept[] = {
+    {PC_BOOT_GDT, PC_BOOT_COMMAND_LINE + PC_BOOT_COMMAND_LINE_MAX - PC_BOOT_GDT,
+     PC_MEMORY_RESERVED},
+    {PC_LOW_RAM_END, PC_ACPI_END - PC_LOW_RAM_END, PC_MEMORY_RESERVED},
+};
+
+int pc_boot_piece(struct pc *pc, uint64_t to, const void *bytes, uint64_t size,
+                  uint64_t memory_size, struct st_err *err)
+{
+    int r;
+
+    for (unsigned i = 0; i < ST_COUNT(kept); i++) {
+        if (to < kept[i].start + kept[i].size && to + memory_size > kept[i].start) {
+            return st_fail(err, ST_ENOEXEC,
+                           "the kernel's part at %jx lies where the boot information goes",
+                           (uintmax_t)to);
+        }
+    }
+    r = pc_put(pc, to, bytes, size, "the kernel", err);
+    if (r >= 0 && memory_size > size) {
+        r = mem_fill(pc->config.memory, GPA(to + size), 0, memory_size - size);
+        r = r < 0 ? st_fail_os(err, r, "the kernel's part at %jx: no memory", (uintmax_t)to) : 0;
+    }
+    return r;
+}
+
 int pc_boot_segments(struct pc *pc, const struct fmt_elf *elf, uint64_t *ret_end,
                      struct st_err *err)
 {
@@ -97,15 +124,8 @@ int pc_boot_segments(struct pc *pc, const struct fmt_elf *elf, uint64_t *ret_end
     for (unsigned i = 0; i < elf->segments_count; i++) {
         const struct fmt_elf_segment *segment = &elf->segments[i];
         uint64_t last = segment->physical + segment->memory_size;
-        int r = pc_put(pc, segment->physical, bytes + segment->offset, segment->size,
-                       "the kernel's segment", err);
-        if (r >= 0 && segment->memory_size > segment->size) {
-            r = mem_fill(pc->config.memory, GPA(segment->physical + segment->size), 0,
-                         segment->memory_size - segment->size);
-            r = r < 0 ? st_fail_os(err, r, "the kernel's segment at %jx: no memory",
-                                   (uintmax_t)segment->physical)
-                      : 0;
-        }
+        int r = pc_boot_piece(pc, segment->physical, bytes + segment->offset, segment->size,
+                              segment->memory_size, err);
         if (r < 0) {
             return r;
         }
@@ -121,6 +141,7 @@ int pc_boot_initrd(struct pc *pc, uint64_t floor, uint64_t limit, uint64_t *ret_
     const struct pc_boot *boot = &pc->config.boot;
     uint64_t top = ST_MIN(limit, pc_low_end(pc)) & ~UINT64_C(0xfff), start;
 
+    floor = ST_MAX(floor, (uint64_t)PC_ACPI_END);
     if (boot->initrd == NULL || boot->initrd_size == 0) {
         *ret_start = 0;
         return 0;

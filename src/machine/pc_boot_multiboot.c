@@ -47,12 +47,8 @@ static int load(struct pc *pc, const struct fmt_multiboot *header, uint64_t *ret
         }
         return r;
     }
-    r = pc_put(pc, header->load, bytes + header->load_offset, header->load_size, "the kernel", err);
-    if (r >= 0 && header->memory_size > header->load_size) {
-        r = mem_fill(pc->config.memory, GPA((uint64_t)header->load + header->load_size), 0,
-                     header->memory_size - header->load_size);
-        r = r < 0 ? st_fail_os(err, r, "the kernel's memory at %x", header->load) : 0;
-    }
+    r = pc_boot_piece(pc, header->load, bytes + header->load_offset, header->load_size,
+                      header->memory_size, err);
     *ret_entry = header->entry;
     *ret_end = header->load + header->memory_size;
     return r;

@@ -126,6 +126,11 @@ int pc_boot_elf(struct pc *pc, struct vcpu_state *state, struct st_err *err) ST_
 int pc_put(struct pc *pc, uint64_t to, const void *bytes, size_t size, const char *what,
            struct st_err *err) ST_MUST_CHECK;
 
+/* Loads a part of the kernel: size bytes, then zeroes up to memory_size. -ST_ENOEXEC: it would lie
+ * over what the machine tells the kernel; -ST_EFAULT: there is no RAM. */
+int pc_boot_piece(struct pc *pc, uint64_t to, const void *bytes, uint64_t size,
+                  uint64_t memory_size, struct st_err *err) ST_MUST_CHECK;
+
 struct fmt_elf;
 /* Loads an ELF file's segments. ret_end: first address after them below 4 GiB. */
 int pc_boot_segments(struct pc *pc, const struct fmt_elf *elf, uint64_t *ret_end,

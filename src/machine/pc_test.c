@@ -287,6 +287,22 @@ static void boots_multiboot(void **state)
     assert_int_equal(get(info + 44, 4), 5 * 24);
 }
 
+static void refuses_a_kernel_over_its_boot_information(void **state)
+{
+    struct pc_boot boot = {kernel, sizeof kernel, NULL, 0, NULL};
+    struct st_err err = {0};
+
+    (void)state;
+    make_elf(true, false);
+    put(kernel + 52 + 12, 0x1f000, 4);
+    assert_int_equal(start(&boot, &err), -ST_ENOEXEC);
+    assert_string_equal(err.msg, "the kernel's part at 1f000 lies where the boot information goes");
+    pc = pc_free(pc);
+    put(kernel + 52 + 12, 0xff0000, 4);
+    put(kernel + 52 + 20, 0x20000, 4); /* beyond the end of RAM */
+    assert_int_equal(start(&boot, &err), -ST_EFAULT);
+}
+
 static void refuses_what_is_no_kernel(void **state)
 {
     struct pc_boot boot = {"#!/bin/sh", 9, NULL, 0, NULL};
@@ -398,6 +414,7 @@ int main(void)
         cmocka_unit_test_teardown(boots_a_plain_elf_of_64_bits, stop),
         cmocka_unit_test_teardown(boots_linux, stop),
         cmocka_unit_test_teardown(boots_multiboot, stop),
+        cmocka_unit_test_teardown(refuses_a_kernel_over_its_boot_information, stop),
         cmocka_unit_test(refuses_what_is_no_kernel),
         cmocka_unit_test_setup_teardown(has_acpi_tables_that_add_up, start_elf, stop),
         cmocka_unit_test_setup_teardown(routes_interrupts_to_pic_and_ioapic, start_elf, stop),
