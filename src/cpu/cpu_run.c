@@ -238,12 +238,14 @@ static enum turn deliver_due(struct cpu *cpu, struct vcpu_exit *ret_exit)
 static enum turn check_code(struct cpu *cpu, struct vcpu_exit *ret_exit, bool *ret_fault)
 {
     uint64_t matched = cpu_watch_code(cpu, linear_rip(cpu));
-    bool resumed = cpu->debug_resumed;
+    bool resumed = cpu->debug_told && cpu->debug_told_at == linear_rip(cpu);
 
-    cpu->debug_resumed = false;
+    cpu->debug_told = false;
     *ret_fault = false;
     if (matched >> 32 != 0 && !resumed) {
-        ret_exit->debug.rip = linear_rip(cpu);
+        cpu->debug_told = true;
+        cpu->debug_told_at = linear_rip(cpu);
+        ret_exit->debug.rip = cpu->debug_told_at;
         ret_exit->debug.dr6 = matched >> 32;
         ret_exit->debug.breakpoint = false;
         return leave(ret_exit, VCPU_EXIT_DEBUG);
@@ -302,7 +304,6 @@ static enum turn run_instructions(struct cpu *cpu, uint32_t attention, struct vc
     /* RF holds off code breakpoints, and there are none. Each page fault's return sets it: a REP
      * that was resumed must not go one by one for it. */
     cpu->rflags &= ~(uint64_t)X86_RF;
-    cpu->debug_resumed = false;
     if (cpu_code_run(cpu) == CPU_FAULT) {
         cpu->trapped_dr6 = 0;
     }
@@ -329,7 +330,6 @@ void cpu_run(struct vcpu *vcpu, struct vcpu_exit *ret_exit)
     cpu->running = true;
     cpu_guest_enter(cpu);
     follow_memory(cpu);
-    cpu->debug_resumed = true;
     while (turn == TURN_ON) {
         const uint32_t quiet = CPU_ATT_STEP | CPU_ATT_TRAP;
         uint32_t attention;

@@ -276,6 +276,21 @@ static void the_debugger_stops_and_goes_on(void **state)
     assert_int_equal(tm.exit.reason, VCPU_EXIT_DEBUG);
     assert_int_equal(tm.exit.debug.rip, CODE + 2);
     assert_int_equal(tm.exit.debug.dr6, 1);
+    /* A kick at the breakpoint is no reason to miss it; going on from it passes it. */
+    again();
+    set_state();
+    tm.state.rip = CODE + 2;
+    set_state();
+    vcpu_kick(tm.set.vcpus[0]);
+    run_again();
+    assert_int_equal(tm.exit.reason, VCPU_EXIT_KICKED);
+    tm.state.rip = CODE;
+    set_state();
+    run_again();
+    assert_int_equal(tm.exit.reason, VCPU_EXIT_DEBUG);
+    assert_int_equal(tm.exit.debug.rip, CODE + 2);
+    tm.state.gpr[X86_RAX] = 1;
+    set_state();
     debug = (struct vcpu_debug){.single_step = true, .catch_int3 = true};
     assert_int_equal(vcpu_set_debug(tm.set.vcpus[0], &debug), 0);
     run_again();

@@ -201,7 +201,8 @@ struct cpu {
     uint32_t pauses;        /* PAUSE instructions, for giving the core away now and then */
     bool running;           /* within cpu_run */
     bool debug_int3;        /* the debugger's INT3 was hit */
-    bool debug_resumed;     /* the first instruction of a run: its breakpoint has been told */
+    bool debug_told;        /* the breakpoint at debug_told_at has been told: go on from it */
+    uint64_t debug_told_at; /* linear */
     bool no_step;           /* the instruction took TF away as it began something else */
     bool injected;          /* an interrupt to be delivered first, from a state that was loaded */
     uint8_t injected_vector;
