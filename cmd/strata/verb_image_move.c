@@ -1,4 +1,5 @@
 /* `strata image`: bringing images in and out: load, save, import, bootstrap. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/print.h"
@@ -223,10 +224,17 @@ static int verb_bootstrap(struct cli *cli, struct st_err *err)
         .include = cli_text(cli, "include"),
     };
     bool is_debian = st_streq(what, "debian");
-    if (!is_debian && !st_streq(what, "busybox")) {
-        return st_fail(err, ST_EINVAL, "\"%s\" cannot be made: busybox and debian can", what);
+    bool is_kernel = st_streq(what, "kernel");
+    if (!is_debian && !is_kernel && !st_streq(what, "busybox")) {
+        return st_fail(err, ST_EINVAL, "\"%s\" cannot be made: busybox, debian and kernel can",
+                       what);
     }
     int r = verb_open_images(cli, &store, err);
+    if (r == 0 && is_kernel) {
+        st_auto(buf) struct st_buf line = ST_BUF_HEAP(4096);
+        r = image_bootstrap_kernel(store, &line, err);
+        return r < 0 ? r : cli_printf("%s\n", st_buf_string(&line));
+    }
     if (r == 0) {
         r = is_debian ? image_bootstrap_debian(store, &debian, id, err)
                       : image_bootstrap_busybox(store, id, err);
@@ -258,6 +266,7 @@ static const struct cli_option bootstrap_options[] = {
 static const struct cli_example bootstrap_examples[] = {
     {"strata image bootstrap busybox", "Make busybox:latest in a blink."},
     {"strata image bootstrap debian --include curl", "Make debian:latest with one more package."},
+    {"strata image bootstrap kernel", "Fetch the kernel that virtual machines run."},
     {0},
 };
 
@@ -265,9 +274,11 @@ const struct cli_verb strata_verb_image_bootstrap = {
     .name = "bootstrap",
     .summary = "Make a first image from the machine's own packages, without a registry.",
     .about = "busybox is made of the package busybox-static, debian by mmdebstrap, which downloads "
-             "packages as apt does.",
+             "packages as apt does. kernel is no image but what virtual machines boot: Debian's "
+             "newest cloud kernel that apt knows, and its modules; the package is downloaded and "
+             "unpacked into the store, never installed.",
     .options = {bootstrap_options},
-    .arguments = "busybox|debian",
+    .arguments = "busybox|debian|kernel",
     .min = 1,
     .max = 1,
     .examples = bootstrap_examples,

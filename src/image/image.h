@@ -216,3 +216,9 @@ struct image_bootstrap_debian { /* NULL in a member: the default */
  * -ST_ENOTFOUND, with the package to install as hint, when there is no mmdebstrap. */
 int image_bootstrap_debian(struct image_store *store, const struct image_bootstrap_debian *options,
                            char ret_id[IMAGE_ID_SIZE], struct st_err *err);
+
+/* Brings the kernel of virtual machines into the store: Debian's newest cloud kernel that apt
+ * knows, with the modules that a machine of ours loads. Appends a line, without its end, that says
+ * what was done; one that is there already is left alone. Messages of apt and dpkg-deb go to
+ * standard error. -ST_ENOTFOUND: no apt, or no such package. */
+int image_bootstrap_kernel(struct image_store *store, struct st_buf *ret_line, struct st_err *err);

@@ -7,15 +7,14 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/heap.h"
 #include "base/print.h"
 #include "base/str.h"
 #include "format/fmt_tar_write.h"
+#include "image/image_child.h"
 #include "image/image_import.h"
 #include "os/os_file.h"
-#include "os/os_process.h"
 #include "os/os_time.h"
 
 #define ROOT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -24,72 +23,6 @@ enum {
     BUSYBOX_MAX_BYTES = 64 << 20,
     LIST_MAX_BYTES = 64 << 10,
 };
-
-/* A program that runs, as a stream of what it writes. */
-struct child {
-    int fd;
-    int pidfd;
-    const char *name;
-    bool over; /* it was waited for */
-};
-
-static int child_start(struct child *child, const char *const *argv)
-{
-    int fds[2];
-    int r = os_pipe(fds, 0);
-    if (r < 0) {
-        return r;
-    }
-    const struct os_spawn spawn = {
-        .path = argv[0],
-        .argv = argv,
-        .stdin_fd = -1,
-        .stdout_fd = fds[1],
-        .stderr_fd = 2,
-        .parent_death_signal = SIGTERM, /* so that it can clean up */
-    };
-    child->name = argv[0];
-    child->over = false;
-    r = os_spawn(&spawn, &child->pidfd);
-    os_close(&fds[1]);
-    if (r < 0) {
-        os_close(&fds[0]);
-        return r;
-    }
-    child->fd = fds[0];
-    return 0;
-}
-
-/* Its exit status as a shell says it. */
-static int child_wait(struct child *child)
-{
-    siginfo_t info;
-    child->over = true;
-    int r = os_waitid(P_PIDFD, (unsigned)child->pidfd, &info, WEXITED);
-    return r < 0 ? r : os_exit_code(&info);
-}
-
-static void child_end(struct child *child)
-{
-    os_close(&child->fd);
-    if (!child->over && child->pidfd >= 0) {
-        (void)os_pidfd_send_signal(child->pidfd, SIGTERM);
-        (void)child_wait(child);
-    }
-    os_close(&child->pidfd);
-}
-
-/* Output of a program that fails at the end is no output. */
-static ssize_t child_read(void *context, void *to, size_t size)
-{
-    struct child *child = context;
-    ssize_t got = child->over ? 0 : os_read(child->fd, to, size);
-    if (got == 0 && !child->over) {
-        int status = child_wait(child);
-        return status == 0 ? 0 : -ST_ECHILD;
-    }
-    return got;
-}
 
 /* ---- busybox ------------------------------------------------------------------------------- */
 
@@ -210,15 +143,7 @@ static int read_busybox(struct st_buf *program, const char **ret_path, int64_t *
 
 static int list_applets(const char *path, struct st_buf *applets, struct st_err *err)
 {
-    struct child child = {.fd = -1, .pidfd = -1};
-    int r = child_start(&child, (const char *const[]){path, "--list", NULL});
-    if (r == 0) {
-        r = os_read_all(child.fd, applets);
-    }
-    if (r == 0) {
-        r = child_wait(&child) == 0 ? 0 : -ST_ECHILD;
-    }
-    child_end(&child);
+    int r = image_child_run((const char *const[]){path, "--list", NULL}, applets);
     return r < 0 || applets->length == 0
                ? st_fail_os(err, r < 0 ? r : -ST_ENODATA, "asking %s what it can do", path)
                : 0;
@@ -314,8 +239,8 @@ static int run_mmdebstrap(struct image_store *store, const char *const *argv,
                           const struct image_import *import, char ret_id[IMAGE_ID_SIZE],
                           struct st_err *err)
 {
-    struct child child = {.fd = -1, .pidfd = -1};
-    int r = child_start(&child, argv);
+    struct image_child child = {.fd = -1, .pidfd = -1};
+    int r = image_child_start(&child, argv);
     if (r == -ST_ENOENT) {
         st_fail(err, ST_ENOTFOUND, "mmdebstrap is not installed, which makes Debian images");
         st_hint(err, "install the package mmdebstrap");
@@ -324,8 +249,8 @@ static int run_mmdebstrap(struct image_store *store, const char *const *argv,
     if (r < 0) {
         return st_fail_os(err, r, "starting %s", argv[0]);
     }
-    r = image_import_stream(store, child_read, &child, import, NULL, ret_id, err);
-    child_end(&child);
+    r = image_import_stream(store, image_child_read, &child, import, NULL, ret_id, err);
+    image_child_end(&child);
     if (r == -ST_ECHILD) {
         return st_fail(err, ST_ECHILD, "mmdebstrap has failed: its messages say why");
     }
