@@ -113,6 +113,11 @@ static bool set_mode(enum x86_mode mode)
     return vcpu_set_state(&cpu->vcpu, &state, &err) == 0;
 }
 
+static void close_soft(void)
+{
+    cpu_set_free(&set);
+}
+
 bool differ_soft_open(void)
 {
     static const struct vmm_platform_config config = {.log_level = PLAT_ERROR};
@@ -137,6 +142,7 @@ bool differ_soft_open(void)
     if (cpu_set_create(&set, &model, &err) < 0) {
         return false;
     }
+    (void)atexit(close_soft);
     cpu = cpu_of(set.vcpus[0]);
     make_tables();
     return true;

@@ -165,6 +165,12 @@ static void open_machine(struct machine *m, struct platform *platform)
     }
 }
 
+static void close_all(void)
+{
+    cpu_set_free(&machines[0].set);
+    cpu_set_free(&machines[1].set);
+}
+
 static void open_all(void)
 {
     static const struct vmm_platform_config config = {.log_level = PLAT_ERROR};
@@ -188,6 +194,7 @@ static void open_all(void)
     platform->ops = &ops;
     open_machine(&machines[0], platform);
     open_machine(&machines[1], platform);
+    (void)atexit(close_all);
 }
 
 /* ---- the state before ---- */
