@@ -2,9 +2,10 @@
  * Vector and x87 instructions of the software CPU against this machine's CPU: random instructions
  * of every row of the table, with random registers and memory.
  *
- *   vector_differ CASES [MNEMONIC|all [SEED]]   so many cases of each row; each goes by the fast
- * path or with all checks in turn. Status 0: none differs. vector_differ time MNEMONIC...   ns that
- * each takes
+ * vector_differ CASES [MNEMONIC|all [SEED]] tries so many cases of each row, each by the fast path
+ * or with all checks in turn; status 0: none differs.
+ *
+ * vector_differ time MNEMONIC... tells the ns that each takes.
  */
 #include <stdio.h>
 #include <stdlib.h>
