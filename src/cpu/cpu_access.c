@@ -280,9 +280,9 @@ static bool within_limit(const struct cpu_segment *segment, uint64_t offset, uns
 {
     uint64_t last = offset + size - 1;
 
-    if ((segment->attributes & (CPU_SEG_S | CPU_SEG_CODE | CPU_SEG_CE)) ==
-        (CPU_SEG_S | CPU_SEG_CE)) {
-        uint64_t top = (segment->attributes & CPU_SEG_DB) != 0 ? 0xffffffffu : 0xffff;
+    if ((segment->attributes & (X86_SEG_S | X86_SEG_CODE | X86_SEG_DOWN)) ==
+        (X86_SEG_S | X86_SEG_DOWN)) {
+        uint64_t top = (segment->attributes & X86_SEG_DB) != 0 ? 0xffffffffu : 0xffff;
 
         return offset > segment->limit && last <= top;
     }
@@ -303,10 +303,10 @@ bool cpu_segment_check(struct cpu *cpu, enum x86_seg seg, uint64_t offset, unsig
         return true;
     }
     if (cpu->protected_mode) {
-        bool code = (segment->attributes & CPU_SEG_CODE) != 0;
-        bool rw = (segment->attributes & CPU_SEG_RW) != 0;
+        bool code = (segment->attributes & X86_SEG_CODE) != 0;
+        bool rw = (segment->attributes & X86_SEG_WRITABLE) != 0;
 
-        if ((segment->attributes & CPU_SEG_P) == 0) {
+        if ((segment->attributes & X86_SEG_P) == 0) {
             return segment_fault(cpu, seg);
         }
         if (write ? code || !rw : code && !rw) {

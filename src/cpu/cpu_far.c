@@ -25,7 +25,7 @@ void cpu_set_cs(struct cpu *cpu, const struct cpu_descriptor *descriptor, uint16
 
 bool cpu_check_target(struct cpu *cpu, const struct cpu_descriptor *code, uint64_t rip)
 {
-    if (cpu->long_mode && (code->attributes & CPU_SEG_L) != 0) {
+    if (cpu->long_mode && (code->attributes & X86_SEG_L) != 0) {
         return cpu_canonical(rip) || general_protection(cpu);
     }
     return rip <= code->limit || general_protection(cpu);
@@ -34,15 +34,15 @@ bool cpu_check_target(struct cpu *cpu, const struct cpu_descriptor *code, uint64
 /* What all code segments must be. */
 static bool is_code(const struct cpu_descriptor *d)
 {
-    return (d->attributes & (CPU_SEG_S | CPU_SEG_CODE)) == (CPU_SEG_S | CPU_SEG_CODE);
+    return (d->attributes & (X86_SEG_S | X86_SEG_CODE)) == (X86_SEG_S | X86_SEG_CODE);
 }
 
 static bool present_code(struct cpu *cpu, struct cpu_descriptor *d)
 {
-    if (cpu->long_mode && (d->attributes & (CPU_SEG_L | CPU_SEG_DB)) == (CPU_SEG_L | CPU_SEG_DB)) {
+    if (cpu->long_mode && (d->attributes & (X86_SEG_L | X86_SEG_DB)) == (X86_SEG_L | X86_SEG_DB)) {
         return cpu_raise_selector(cpu, CPU_GP, d->selector, 0);
     }
-    if ((d->attributes & CPU_SEG_P) == 0) {
+    if ((d->attributes & X86_SEG_P) == 0) {
         return cpu_raise_selector(cpu, CPU_NP, d->selector, 0);
     }
     return true;
@@ -53,7 +53,7 @@ static bool direct_code(struct cpu *cpu, struct cpu_descriptor *d)
 {
     unsigned dpl = cpu_descriptor_dpl(d);
     unsigned rpl = d->selector & 3;
-    bool conforming = (d->attributes & CPU_SEG_CE) != 0;
+    bool conforming = (d->attributes & X86_SEG_CONFORMING) != 0;
 
     if (!is_code(d) || (conforming ? dpl > cpu->cpl : rpl > cpu->cpl || dpl != cpu->cpl)) {
         return cpu_raise_selector(cpu, CPU_GP, d->selector, 0);
@@ -72,7 +72,7 @@ static bool gate_code(struct cpu *cpu, const struct cpu_descriptor *gate, bool c
     if (gate_dpl < cpu->cpl || gate_dpl < (gate->selector & 3u)) {
         return cpu_raise_selector(cpu, CPU_GP, gate->selector, 0);
     }
-    if ((gate->attributes & CPU_SEG_P) == 0) {
+    if ((gate->attributes & X86_SEG_P) == 0) {
         return cpu_raise_selector(cpu, CPU_NP, gate->selector, 0);
     }
     if (cpu_null(gate->gate_selector)) {
@@ -82,9 +82,9 @@ static bool gate_code(struct cpu *cpu, const struct cpu_descriptor *gate, bool c
         return false;
     }
     dpl = cpu_descriptor_dpl(ret_code);
-    conforming = (ret_code->attributes & CPU_SEG_CE) != 0;
+    conforming = (ret_code->attributes & X86_SEG_CONFORMING) != 0;
     if (!is_code(ret_code) || dpl > cpu->cpl || (!call && !conforming && dpl != cpu->cpl) ||
-        (cpu->long_mode && (ret_code->attributes & (CPU_SEG_L | CPU_SEG_DB)) != CPU_SEG_L)) {
+        (cpu->long_mode && (ret_code->attributes & (X86_SEG_L | X86_SEG_DB)) != X86_SEG_L)) {
         return cpu_raise_selector(cpu, CPU_GP, gate->gate_selector, 0);
     }
     return present_code(cpu, ret_code);
@@ -114,14 +114,14 @@ static enum cpu_result to_task(struct cpu *cpu, const struct cpu_descriptor *des
         return CPU_FAULT;
     }
     if (cpu_descriptor_type(descriptor) == X86_TYPE_TASK_GATE) {
-        if ((descriptor->attributes & CPU_SEG_P) == 0) {
+        if ((descriptor->attributes & X86_SEG_P) == 0) {
             cpu_raise_selector(cpu, CPU_NP, descriptor->selector, 0);
             return CPU_FAULT;
         }
         if (!cpu_task_target(cpu, descriptor->gate_selector, CPU_GP, 0, &tss)) {
             return CPU_FAULT;
         }
-    } else if ((tss.attributes & CPU_SEG_P) == 0) {
+    } else if ((tss.attributes & X86_SEG_P) == 0) {
         cpu_raise_selector(cpu, CPU_NP, tss.selector, 0);
         return CPU_FAULT;
     }
@@ -169,7 +169,7 @@ enum cpu_result cpu_far_jump(struct cpu *cpu, uint16_t selector, uint64_t offset
         return CPU_FAULT;
     }
     code = d;
-    if ((d.attributes & CPU_SEG_S) == 0) {
+    if ((d.attributes & X86_SEG_S) == 0) {
         switch (system_kind(cpu, &d)) {
         case KIND_TASK:
             return to_task(cpu, &d, false, next_rip);
@@ -265,7 +265,7 @@ static enum cpu_result call_gate(struct cpu *cpu, const struct cpu_descriptor *g
     if (!gate_code(cpu, gate, true, &code)) {
         return CPU_FAULT;
     }
-    if ((code.attributes & CPU_SEG_CE) == 0) {
+    if ((code.attributes & X86_SEG_CONFORMING) == 0) {
         cpl = cpu_descriptor_dpl(&code);
     }
     if (cpl < cpu->cpl) {
@@ -307,7 +307,7 @@ enum cpu_result cpu_far_call(struct cpu *cpu, uint16_t selector, uint64_t offset
         if (!cpu_descriptor_read(cpu, selector, CPU_GP, 0, &d)) {
             return CPU_FAULT;
         }
-        if ((d.attributes & CPU_SEG_S) == 0) {
+        if ((d.attributes & X86_SEG_S) == 0) {
             switch (system_kind(cpu, &d)) {
             case KIND_GATE:
                 return call_gate(cpu, &d, next_rip);

@@ -164,13 +164,13 @@ static bool read_target(struct cpu *cpu, struct gate *gate, uint32_t ext)
     if (!cpu_descriptor_read(cpu, gate->selector, CPU_GP, ext, code)) {
         return false;
     }
-    gate->cpl = (code->attributes & CPU_SEG_CE) != 0 ? cpu->cpl : cpu_descriptor_dpl(code);
-    if ((code->attributes & (CPU_SEG_S | CPU_SEG_CODE)) != (CPU_SEG_S | CPU_SEG_CODE) ||
+    gate->cpl = (code->attributes & X86_SEG_CONFORMING) != 0 ? cpu->cpl : cpu_descriptor_dpl(code);
+    if ((code->attributes & (X86_SEG_S | X86_SEG_CODE)) != (X86_SEG_S | X86_SEG_CODE) ||
         cpu_descriptor_dpl(code) > cpu->cpl || (cpu->v86 && gate->cpl != 0) ||
-        (cpu->long_mode && (code->attributes & (CPU_SEG_L | CPU_SEG_DB)) != CPU_SEG_L)) {
+        (cpu->long_mode && (code->attributes & (X86_SEG_L | X86_SEG_DB)) != X86_SEG_L)) {
         return cpu_raise_selector(cpu, CPU_GP, gate->selector, ext);
     }
-    if ((code->attributes & CPU_SEG_P) == 0) {
+    if ((code->attributes & X86_SEG_P) == 0) {
         return cpu_raise_selector(cpu, CPU_NP, gate->selector, ext);
     }
     return true;

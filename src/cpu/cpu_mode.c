@@ -11,14 +11,14 @@
 static uint8_t segment_opens(const struct cpu *cpu, enum x86_seg seg)
 {
     const struct cpu_segment *s = &cpu->segments[seg];
-    bool code = (s->attributes & CPU_SEG_CODE) != 0;
-    bool rw = (s->attributes & CPU_SEG_RW) != 0;
+    bool code = (s->attributes & X86_SEG_CODE) != 0;
+    bool rw = (s->attributes & X86_SEG_WRITABLE) != 0;
 
     if (cpu_in_64(cpu)) {
         return CPU_OPEN_READ | CPU_OPEN_WRITE;
     }
-    if ((s->attributes & (CPU_SEG_P | CPU_SEG_S)) != (CPU_SEG_P | CPU_SEG_S) ||
-        s->limit != 0xffffffffu || (!code && (s->attributes & CPU_SEG_CE) != 0)) {
+    if ((s->attributes & (X86_SEG_P | X86_SEG_S)) != (X86_SEG_P | X86_SEG_S) ||
+        s->limit != 0xffffffffu || (!code && (s->attributes & X86_SEG_DOWN) != 0)) {
         return 0;
     }
     if (!cpu->protected_mode) {
@@ -61,7 +61,7 @@ static void update_segment(struct cpu *cpu, enum x86_seg seg)
     s->linear_base = cpu_in_64(cpu) && seg < X86_FS ? 0 : s->base;
     s->open = segment_opens(cpu, seg);
     if (seg == X86_SS) {
-        bool big = (s->attributes & CPU_SEG_DB) != 0;
+        bool big = (s->attributes & X86_SEG_DB) != 0;
 
         cpu->stack_size = cpu_in_64(cpu) ? 8 : big ? 4 : 2;
         cpu->stack_mask = cpu_in_64(cpu) ? ~0ull : big ? 0xffffffffu : 0xffff;
@@ -82,10 +82,10 @@ void cpu_mode_update(struct cpu *cpu)
     cpu->long_mode = (cpu->efer & X86_EFER_LMA) != 0;
     cpu->v86 = protected_mode && !cpu->long_mode && (cpu->rflags & X86_VM) != 0;
     cpu->protected_mode = protected_mode && !cpu->v86;
-    if (cpu->long_mode && (cs & CPU_SEG_L) != 0) {
+    if (cpu->long_mode && (cs & X86_SEG_L) != 0) {
         cpu->code_mode = X86_MODE_64;
     } else {
-        cpu->code_mode = (cs & CPU_SEG_DB) != 0 ? X86_MODE_32 : X86_MODE_16;
+        cpu->code_mode = (cs & X86_SEG_DB) != 0 ? X86_MODE_32 : X86_MODE_16;
     }
     cpu->linear_mask = cpu_in_64(cpu) ? ~0ull : 0xffffffffu;
     for (enum x86_seg seg = X86_ES; seg <= X86_GS; seg++) {
@@ -148,7 +148,7 @@ bool cpu_set_cr0(struct cpu *cpu, uint64_t value)
     if (turns_on && (cpu->efer & X86_EFER_LME) != 0) {
         unsigned tss = cpu->tr.attributes & 0xf;
 
-        if ((cpu->cr4 & X86_CR4_PAE) == 0 || (cpu->segments[X86_CS].attributes & CPU_SEG_L) != 0 ||
+        if ((cpu->cr4 & X86_CR4_PAE) == 0 || (cpu->segments[X86_CS].attributes & X86_SEG_L) != 0 ||
             tss == X86_TYPE_TSS16 || tss == X86_TYPE_TSS16_BUSY) {
             return general_protection(cpu);
         }

@@ -33,14 +33,14 @@ static bool return_code(struct cpu *cpu, struct frame *frame)
         return false;
     }
     dpl = cpu_descriptor_dpl(d);
-    conforming = (d->attributes & CPU_SEG_CE) != 0;
-    if ((d->attributes & (CPU_SEG_S | CPU_SEG_CODE)) != (CPU_SEG_S | CPU_SEG_CODE) ||
+    conforming = (d->attributes & X86_SEG_CONFORMING) != 0;
+    if ((d->attributes & (X86_SEG_S | X86_SEG_CODE)) != (X86_SEG_S | X86_SEG_CODE) ||
         rpl < cpu->cpl || (conforming ? dpl > rpl : dpl != rpl) ||
         (cpu->long_mode &&
-         (d->attributes & (CPU_SEG_L | CPU_SEG_DB)) == (CPU_SEG_L | CPU_SEG_DB))) {
+         (d->attributes & (X86_SEG_L | X86_SEG_DB)) == (X86_SEG_L | X86_SEG_DB))) {
         return cpu_raise_selector(cpu, CPU_GP, frame->cs, 0);
     }
-    if ((d->attributes & CPU_SEG_P) == 0) {
+    if ((d->attributes & X86_SEG_P) == 0) {
         return cpu_raise_selector(cpu, CPU_NP, frame->cs, 0);
     }
     frame->cpl = rpl;
@@ -51,7 +51,7 @@ static bool return_code(struct cpu *cpu, struct frame *frame)
 static bool return_stack(struct cpu *cpu, struct frame *frame, unsigned opsize)
 {
     uint64_t selector;
-    bool to_64 = cpu->long_mode && (frame->code.attributes & CPU_SEG_L) != 0;
+    bool to_64 = cpu->long_mode && (frame->code.attributes & X86_SEG_L) != 0;
 
     if (!cpu_pop(cpu, &frame->stack, &frame->sp, opsize) ||
         !cpu_pop(cpu, &frame->stack, &selector, opsize)) {
@@ -61,7 +61,7 @@ static bool return_stack(struct cpu *cpu, struct frame *frame, unsigned opsize)
     if (cpu_null((uint16_t)selector) && to_64 && frame->cpl != 3 && (selector & 3) == frame->cpl) {
         frame->ss = (struct cpu_segment){
             .selector = (uint16_t)selector,
-            .attributes = (uint16_t)(frame->cpl << CPU_SEG_DPL_SHIFT),
+            .attributes = (uint16_t)(frame->cpl << X86_SEG_DPL_SHIFT),
         };
         return true;
     }
@@ -76,11 +76,11 @@ static void drop_inner_segments(struct cpu *cpu)
 
     for (unsigned i = 0; i < ST_COUNT(data); i++) {
         struct cpu_segment *s = &cpu->segments[data[i]];
-        unsigned dpl = s->attributes >> CPU_SEG_DPL_SHIFT & 3;
-        bool conforming =
-            (s->attributes & (CPU_SEG_CODE | CPU_SEG_CE)) == (CPU_SEG_CODE | CPU_SEG_CE);
+        unsigned dpl = s->attributes >> X86_SEG_DPL_SHIFT & 3;
+        bool conforming = (s->attributes & (X86_SEG_CODE | X86_SEG_CONFORMING)) ==
+                          (X86_SEG_CODE | X86_SEG_CONFORMING);
 
-        if ((s->attributes & CPU_SEG_P) != 0 && !conforming && dpl < cpu->cpl) {
+        if ((s->attributes & X86_SEG_P) != 0 && !conforming && dpl < cpu->cpl) {
             s->selector = 0;
             s->attributes = 0;
         }
@@ -250,11 +250,11 @@ static enum cpu_result return_from_task(struct cpu *cpu, uint64_t next_rip)
     if (!cpu_descriptor_read(cpu, link, CPU_TS, 0, &tss)) {
         return CPU_FAULT;
     }
-    if ((tss.attributes & CPU_SEG_S) != 0 || (cpu_descriptor_type(&tss) != X86_TYPE_TSS_BUSY &&
+    if ((tss.attributes & X86_SEG_S) != 0 || (cpu_descriptor_type(&tss) != X86_TYPE_TSS_BUSY &&
                                               cpu_descriptor_type(&tss) != X86_TYPE_TSS16_BUSY)) {
         return cpu_raise_error(cpu, CPU_TS, link & 0xfffcu);
     }
-    if ((tss.attributes & CPU_SEG_P) == 0) {
+    if ((tss.attributes & X86_SEG_P) == 0) {
         return cpu_raise_error(cpu, CPU_NP, link & 0xfffcu);
     }
     if (!cpu_task_switch(cpu, &tss, CPU_TASK_IRET, next_rip, false, 0)) {

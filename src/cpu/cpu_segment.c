@@ -19,7 +19,7 @@ int cpu_descriptor_look(struct cpu *cpu, uint16_t selector, struct cpu_descripto
     uint64_t raw;
     uint64_t high = 0;
 
-    if (cpu_null(selector) || (local && (cpu->ldtr.attributes & CPU_SEG_P) == 0) ||
+    if (cpu_null(selector) || (local && (cpu->ldtr.attributes & X86_SEG_P) == 0) ||
         offset + 7 > limit) {
         return 0;
     }
@@ -31,7 +31,7 @@ int cpu_descriptor_look(struct cpu *cpu, uint16_t selector, struct cpu_descripto
         return -1;
     }
     d->attributes = (uint16_t)((raw >> 40 & 0xff) | (raw >> 40 & 0xf000));
-    if (cpu->long_mode && (d->attributes & CPU_SEG_S) == 0 && cpu_descriptor_type(d) != 0) {
+    if (cpu->long_mode && (d->attributes & X86_SEG_S) == 0 && cpu_descriptor_type(d) != 0) {
         if (offset + 15 > limit) {
             return 0;
         }
@@ -54,7 +54,7 @@ int cpu_descriptor_look(struct cpu *cpu, uint16_t selector, struct cpu_descripto
     default:
         d->base = (raw >> 16 & 0xffffff) | (raw >> 32 & 0xff000000u) | high << 32;
         d->limit = (uint32_t)((raw & 0xffff) | (raw >> 32 & 0xf0000));
-        if ((d->attributes & CPU_SEG_G) != 0) {
+        if ((d->attributes & X86_SEG_G) != 0) {
             d->limit = d->limit << 12 | 0xfff;
         }
         return 1;
@@ -75,13 +75,13 @@ bool cpu_descriptor_read(struct cpu *cpu, uint16_t selector, enum cpu_vector vec
 
 bool cpu_descriptor_accessed(struct cpu *cpu, struct cpu_descriptor *descriptor)
 {
-    uint8_t access = (uint8_t)descriptor->attributes | CPU_SEG_ACCESSED;
+    uint8_t access = (uint8_t)descriptor->attributes | X86_SEG_ACCESSED;
 
-    if ((descriptor->attributes & CPU_SEG_ACCESSED) == 0 &&
+    if ((descriptor->attributes & X86_SEG_ACCESSED) == 0 &&
         !cpu_store_linear(cpu, descriptor->at + 5, &access, 1, true)) {
         return false;
     }
-    descriptor->attributes |= CPU_SEG_ACCESSED;
+    descriptor->attributes |= X86_SEG_ACCESSED;
     return true;
 }
 
@@ -105,11 +105,11 @@ void cpu_segment_real(struct cpu *cpu, enum x86_seg seg, uint16_t selector)
     if (cpu->v86) {
         segment->limit = 0xffff;
         segment->attributes =
-            CPU_SEG_P | CPU_SEG_S | 3 << CPU_SEG_DPL_SHIFT | CPU_SEG_RW | CPU_SEG_ACCESSED;
+            X86_SEG_P | X86_SEG_S | 3 << X86_SEG_DPL_SHIFT | X86_SEG_WRITABLE | X86_SEG_ACCESSED;
     } else {
         /* The limit stays as protected mode has left it. */
-        segment->attributes = (segment->attributes & (CPU_SEG_G | CPU_SEG_DB)) | CPU_SEG_P |
-                              CPU_SEG_S | CPU_SEG_RW | CPU_SEG_ACCESSED;
+        segment->attributes = (segment->attributes & (X86_SEG_G | X86_SEG_DB)) | X86_SEG_P |
+                              X86_SEG_S | X86_SEG_WRITABLE | X86_SEG_ACCESSED;
     }
 }
 
@@ -126,11 +126,12 @@ bool cpu_stack_segment(struct cpu *cpu, uint16_t selector, unsigned cpl, enum cp
         return false;
     }
     if ((selector & 3u) != cpl ||
-        (d.attributes & (CPU_SEG_S | CPU_SEG_CODE | CPU_SEG_RW)) != (CPU_SEG_S | CPU_SEG_RW) ||
+        (d.attributes & (X86_SEG_S | X86_SEG_CODE | X86_SEG_WRITABLE)) !=
+            (X86_SEG_S | X86_SEG_WRITABLE) ||
         cpu_descriptor_dpl(&d) != cpl) {
         return cpu_raise_selector(cpu, vector, selector, ext);
     }
-    if ((d.attributes & CPU_SEG_P) == 0) {
+    if ((d.attributes & X86_SEG_P) == 0) {
         return cpu_raise_selector(cpu, CPU_SS, selector, ext);
     }
     if (!cpu_descriptor_accessed(cpu, &d)) {
@@ -154,15 +155,15 @@ static bool data_segment(struct cpu *cpu, uint16_t selector, struct cpu_segment 
     if (!cpu_descriptor_read(cpu, selector, CPU_GP, 0, &d)) {
         return false;
     }
-    code = (d.attributes & CPU_SEG_CODE) != 0;
-    if ((d.attributes & CPU_SEG_S) == 0 || (code && (d.attributes & CPU_SEG_RW) == 0)) {
+    code = (d.attributes & X86_SEG_CODE) != 0;
+    if ((d.attributes & X86_SEG_S) == 0 || (code && (d.attributes & X86_SEG_WRITABLE) == 0)) {
         return cpu_raise_selector(cpu, CPU_GP, selector, 0);
     }
-    if (!(code && (d.attributes & CPU_SEG_CE) != 0) &&
+    if (!(code && (d.attributes & X86_SEG_CONFORMING) != 0) &&
         (cpu_descriptor_dpl(&d) < rpl || cpu_descriptor_dpl(&d) < cpu->cpl)) {
         return cpu_raise_selector(cpu, CPU_GP, selector, 0);
     }
-    if ((d.attributes & CPU_SEG_P) == 0) {
+    if ((d.attributes & X86_SEG_P) == 0) {
         return cpu_raise_selector(cpu, CPU_NP, selector, 0);
     }
     if (!cpu_descriptor_accessed(cpu, &d)) {
@@ -183,7 +184,7 @@ bool cpu_load_segment(struct cpu *cpu, enum x86_seg seg, uint16_t selector)
             /* Present no more, but its DPL is CPL. */
             segment = (struct cpu_segment){
                 .selector = selector,
-                .attributes = (uint16_t)(cpu->cpl << CPU_SEG_DPL_SHIFT),
+                .attributes = (uint16_t)(cpu->cpl << X86_SEG_DPL_SHIFT),
             };
         } else if (!cpu_stack_segment(cpu, selector, cpu->cpl, CPU_GP, 0, &segment)) {
             return false;
@@ -213,10 +214,10 @@ bool cpu_load_ldtr(struct cpu *cpu, uint16_t selector, enum cpu_vector vector)
     if (!cpu_descriptor_read(cpu, selector, vector, 0, &d)) {
         return false;
     }
-    if ((d.attributes & (CPU_SEG_S | 0xf)) != X86_TYPE_LDT) {
+    if ((d.attributes & (X86_SEG_S | 0xf)) != X86_TYPE_LDT) {
         return cpu_raise_selector(cpu, vector, selector, 0);
     }
-    if ((d.attributes & CPU_SEG_P) == 0) {
+    if ((d.attributes & X86_SEG_P) == 0) {
         return cpu_raise_selector(cpu, vector == CPU_TS ? CPU_TS : CPU_NP, selector, 0);
     }
     if (cpu->long_mode && !cpu_canonical(d.base)) {

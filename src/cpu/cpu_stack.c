@@ -16,7 +16,7 @@ void cpu_stack_current(const struct cpu *cpu, struct cpu_stack *ret_stack)
 void cpu_stack_wide(uint64_t sp, unsigned cpl, struct cpu_stack *ret_stack)
 {
     *ret_stack = (struct cpu_stack){
-        .segment.attributes = (uint16_t)(cpl << CPU_SEG_DPL_SHIFT),
+        .segment.attributes = (uint16_t)(cpl << X86_SEG_DPL_SHIFT),
         .segment.selector = (uint16_t)cpl,
         .sp = sp,
         .mask = ~0ull,
@@ -31,7 +31,7 @@ void cpu_stack_of(const struct cpu_segment *segment, uint64_t sp, unsigned cpl,
     *ret_stack = (struct cpu_stack){
         .segment = *segment,
         .sp = sp,
-        .mask = (segment->attributes & CPU_SEG_DB) != 0 ? 0xffffffffu : 0xffff,
+        .mask = (segment->attributes & X86_SEG_DB) != 0 ? 0xffffffffu : 0xffff,
         .privilege = cpl == 3 ? CPU_PRIV_USER : CPU_PRIV_SYSTEM,
     };
 }
@@ -49,7 +49,8 @@ static bool check(struct cpu *cpu, const struct cpu_stack *stack, uint64_t sp, u
         inside = cpu_canonical(sp) && cpu_canonical(last);
     } else {
         *ret_linear = (s->base + sp) & 0xffffffffu;
-        if ((s->attributes & (CPU_SEG_S | CPU_SEG_CODE | CPU_SEG_CE)) == (CPU_SEG_S | CPU_SEG_CE)) {
+        if ((s->attributes & (X86_SEG_S | X86_SEG_CODE | X86_SEG_DOWN)) ==
+            (X86_SEG_S | X86_SEG_DOWN)) {
             inside = sp > s->limit && last <= stack->mask;
         } else {
             inside = last <= s->limit;

@@ -162,10 +162,10 @@ static int check_segments(const struct vcpu_state *s, struct st_err *err)
         return wrong(err, "rflags", s->rflags);
     }
     if (pe && !vm &&
-        (cs & (CPU_SEG_P | CPU_SEG_S | CPU_SEG_CODE)) != (CPU_SEG_P | CPU_SEG_S | CPU_SEG_CODE)) {
+        (cs & (X86_SEG_P | X86_SEG_S | X86_SEG_CODE)) != (X86_SEG_P | X86_SEG_S | X86_SEG_CODE)) {
         return wrong(err, "cs", cs);
     }
-    if (lma && (cs & (CPU_SEG_L | CPU_SEG_DB)) == (CPU_SEG_L | CPU_SEG_DB)) {
+    if (lma && (cs & (X86_SEG_L | X86_SEG_DB)) == (X86_SEG_L | X86_SEG_DB)) {
         return wrong(err, "cs", cs);
     }
     for (unsigned i = 0; i < 6; i++) {
@@ -173,7 +173,7 @@ static int check_segments(const struct vcpu_state *s, struct st_err *err)
             return wrong(err, "a segment's base", s->segments[i].base);
         }
     }
-    if (lma && (cs & CPU_SEG_L) != 0 ? !cpu_canonical(s->rip) : s->rip >> 32 != 0) {
+    if (lma && (cs & X86_SEG_L) != 0 ? !cpu_canonical(s->rip) : s->rip >> 32 != 0) {
         return wrong(err, "rip", s->rip);
     }
     if (!cpu_canonical(s->gdtr.base) || !cpu_canonical(s->idtr.base) ||
@@ -235,7 +235,7 @@ static void load_core(struct cpu *cpu, const struct vcpu_state *s)
     if ((s->cr0 & X86_CR0_PE) == 0) {
         cpu->cpl = 0;
     } else {
-        cpu->cpl = vm ? 3 : s->segments[X86_SS].attributes >> CPU_SEG_DPL_SHIFT & 3;
+        cpu->cpl = vm ? 3 : s->segments[X86_SS].attributes >> X86_SEG_DPL_SHIFT & 3;
     }
     cpu->fault.pending = false;
     cpu->trapped_dr6 = 0;

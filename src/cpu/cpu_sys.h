@@ -54,7 +54,7 @@ static inline unsigned cpu_descriptor_type(const struct cpu_descriptor *descript
 
 static inline unsigned cpu_descriptor_dpl(const struct cpu_descriptor *descriptor)
 {
-    return descriptor->attributes >> CPU_SEG_DPL_SHIFT & 3;
+    return descriptor->attributes >> X86_SEG_DPL_SHIFT & 3;
 }
 
 static inline bool cpu_null(uint16_t selector)

@@ -106,12 +106,12 @@ bool cpu_task_target(struct cpu *cpu, uint16_t selector, enum cpu_vector vector,
     if (!cpu_descriptor_read(cpu, selector, vector, ext, ret_tss)) {
         return false;
     }
-    if ((ret_tss->attributes & CPU_SEG_S) != 0 ||
+    if ((ret_tss->attributes & X86_SEG_S) != 0 ||
         (cpu_descriptor_type(ret_tss) != X86_TYPE_TSS &&
          cpu_descriptor_type(ret_tss) != X86_TYPE_TSS16)) {
         return cpu_raise_selector(cpu, vector, selector, ext);
     }
-    if ((ret_tss->attributes & CPU_SEG_P) == 0) {
+    if ((ret_tss->attributes & X86_SEG_P) == 0) {
         return cpu_raise_selector(cpu, CPU_NP, selector, ext);
     }
     return true;
@@ -137,11 +137,11 @@ static bool load_code(struct cpu *cpu, uint16_t selector, uint32_t ext)
         return false;
     }
     dpl = cpu_descriptor_dpl(&d);
-    if ((d.attributes & (CPU_SEG_S | CPU_SEG_CODE)) != (CPU_SEG_S | CPU_SEG_CODE) ||
-        ((d.attributes & CPU_SEG_CE) != 0 ? dpl > rpl : dpl != rpl)) {
+    if ((d.attributes & (X86_SEG_S | X86_SEG_CODE)) != (X86_SEG_S | X86_SEG_CODE) ||
+        ((d.attributes & X86_SEG_CONFORMING) != 0 ? dpl > rpl : dpl != rpl)) {
         return cpu_raise_selector(cpu, CPU_TS, selector, ext);
     }
-    if ((d.attributes & CPU_SEG_P) == 0) {
+    if ((d.attributes & X86_SEG_P) == 0) {
         return cpu_raise_selector(cpu, CPU_NP, selector, ext);
     }
     if (!cpu_descriptor_accessed(cpu, &d)) {

@@ -16,6 +16,7 @@
 #include "vcpu/vcpu_lapic.h"
 #include "vcpu/vcpu_state.h"
 #include "x86/x86_insn.h"
+#include "x86/x86_regs.h"
 
 /* ---- software TLB ----
  *
@@ -65,22 +66,8 @@ struct cpu_segment {
     uint64_t linear_base; /* the base in force: 0 for ES, CS, SS and DS in 64-bit mode */
     uint32_t limit;       /* bytes, granularity applied */
     uint16_t selector;
-    uint16_t attributes; /* as struct vcpu_segment has them */
+    uint16_t attributes; /* enum x86_segment_attributes */
     uint8_t open;        /* enum cpu_segment_open: such accesses need no check of type and limit */
-};
-
-/* Bits of struct cpu_segment.attributes. */
-enum cpu_attributes {
-    CPU_SEG_ACCESSED = 1u << 0,
-    CPU_SEG_RW = 1u << 1, /* readable (code), writable (data) */
-    CPU_SEG_CE = 1u << 2, /* conforming (code), expand-down (data) */
-    CPU_SEG_CODE = 1u << 3,
-    CPU_SEG_S = 1u << 4, /* code or data */
-    CPU_SEG_DPL_SHIFT = 5,
-    CPU_SEG_P = 1u << 7,
-    CPU_SEG_L = 1u << 13,
-    CPU_SEG_DB = 1u << 14,
-    CPU_SEG_G = 1u << 15,
 };
 
 struct cpu_table {

@@ -81,7 +81,7 @@ static void set_zf(struct cpu *cpu, bool set)
 /* Whether CPL and RPL let the descriptor be seen. */
 static bool visible(const struct cpu *cpu, const struct cpu_descriptor *d)
 {
-    const unsigned conforming = CPU_SEG_S | CPU_SEG_CODE | CPU_SEG_CE;
+    const unsigned conforming = X86_SEG_S | X86_SEG_CODE | X86_SEG_CONFORMING;
     unsigned dpl = cpu_descriptor_dpl(d);
 
     return (d->attributes & conforming) == conforming ||
@@ -90,7 +90,7 @@ static bool visible(const struct cpu *cpu, const struct cpu_descriptor *d)
 
 static bool type_in(const struct cpu_descriptor *d, uint16_t types)
 {
-    return (d->attributes & CPU_SEG_S) != 0 || (types >> cpu_descriptor_type(d) & 1) != 0;
+    return (d->attributes & X86_SEG_S) != 0 || (types >> cpu_descriptor_type(d) & 1) != 0;
 }
 
 /* The descriptor that operand 1 selects. 1: found and to be seen, 0: not, -1: exception. */
@@ -158,9 +158,9 @@ enum cpu_result cpu_sys_verify(struct cpu *cpu, const struct x86_insn *insn)
     if (found < 0) {
         return CPU_FAULT;
     }
-    if (found > 0 && (d.attributes & CPU_SEG_S) != 0) {
-        bool code = (d.attributes & CPU_SEG_CODE) != 0;
-        bool rw = (d.attributes & CPU_SEG_RW) != 0;
+    if (found > 0 && (d.attributes & X86_SEG_S) != 0) {
+        bool code = (d.attributes & X86_SEG_CODE) != 0;
+        bool rw = (d.attributes & X86_SEG_WRITABLE) != 0;
 
         may = x86_rows[insn->row].op == X86_OP_VERR ? !code || rw : !code && rw;
     }

@@ -104,18 +104,18 @@ enum cpu_result cpu_sys_int1(struct cpu *cpu, const struct x86_insn *insn)
 
 static void flat_segments(struct cpu *cpu, uint16_t cs, uint16_t ss, unsigned cpl, bool wide)
 {
-    uint16_t dpl = (uint16_t)(cpl << CPU_SEG_DPL_SHIFT);
+    uint16_t dpl = (uint16_t)(cpl << X86_SEG_DPL_SHIFT);
     struct cpu_descriptor code = {
         .limit = 0xffffffffu,
-        .attributes = CPU_SEG_P | CPU_SEG_S | CPU_SEG_CODE | CPU_SEG_RW | CPU_SEG_ACCESSED |
-                      CPU_SEG_G | dpl | (wide ? CPU_SEG_L : CPU_SEG_DB),
+        .attributes = X86_SEG_P | X86_SEG_S | X86_SEG_CODE | X86_SEG_WRITABLE | X86_SEG_ACCESSED |
+                      X86_SEG_G | dpl | (wide ? X86_SEG_L : X86_SEG_DB),
     };
 
     cpu->segments[X86_SS] = (struct cpu_segment){
         .limit = 0xffffffffu,
         .selector = (uint16_t)((ss & 0xfffcu) | cpl),
-        .attributes =
-            CPU_SEG_P | CPU_SEG_S | CPU_SEG_RW | CPU_SEG_ACCESSED | CPU_SEG_G | CPU_SEG_DB | dpl,
+        .attributes = X86_SEG_P | X86_SEG_S | X86_SEG_WRITABLE | X86_SEG_ACCESSED | X86_SEG_G |
+                      X86_SEG_DB | dpl,
     };
     cpu_set_cs(cpu, &code, cs, cpl);
 }
