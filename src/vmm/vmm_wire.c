@@ -201,6 +201,8 @@ static void workload_ended(void *argument, const struct vmm_agent_end *end)
         vmm->workload_code = end->code;
         (void)st_snprintf(vmm->workload_error, sizeof vmm->workload_error, "%s",
                           end->error == NULL ? "" : end->error);
+        /* A guest whose workload did not start would wait for another. */
+        vmm_agent_power_off(vmm->agent);
     }
 }
 
