@@ -55,18 +55,26 @@ static void set_input(struct dev_pic_chip *chip, unsigned input, bool level)
     if ((chip->level & bit) != 0) {
         chip->irr = level ? chip->irr | bit : chip->irr & (uint8_t)~bit;
     } else if (level && (chip->lines & bit) == 0) {
+        /* Kept until it is taken: HPET's edges are pulses. */
         chip->irr |= bit;
-    } else if (!level) {
-        chip->irr &= (uint8_t)~bit;
     }
     chip->lines = level ? chip->lines | bit : chip->lines & (uint8_t)~bit;
+}
+
+/* The second chip's output follows its requests; one that is gone is forgotten. */
+static void set_cascade(struct dev_pic_chip *chip, bool level)
+{
+    uint8_t bit = 1u << CASCADE;
+
+    set_input(chip, CASCADE, level);
+    chip->irr = level ? chip->irr | bit : chip->irr & (uint8_t)~bit;
 }
 
 static void update(struct dev_pic *pic)
 {
     bool level;
 
-    set_input(&pic->chips[0], CASCADE, pending(pic, 1) >= 0);
+    set_cascade(&pic->chips[0], pending(pic, 1) >= 0);
     level = pending(pic, 0) >= 0;
     if (level != pic->output_level) {
         pic->output_level = level;

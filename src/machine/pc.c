@@ -273,6 +273,12 @@ static void reset_devices(struct pc *pc)
     dev_pic_reset(&pc->pic);
     /* As firmware sets it: PCI's inputs and the SCI are level-triggered. */
     pc->pic.chips[1].level = 1u << (PC_SCI - 8) | 1u << (10 - 8) | 1u << (11 - 8);
+    if (pc->testdev != NULL) {
+        /* kvm-unit-tests' realmode pulses IRQ 11 and expects it open, as a BIOS leaves it. */
+        pc->pic.chips[1].level &= (uint8_t) ~(1u << (11 - 8));
+        pc->pic.chips[0].imr &= (uint8_t) ~(1u << 2);
+        pc->pic.chips[1].imr &= (uint8_t) ~(1u << (11 - 8));
+    }
     fill_cmos(pc);
 }
 

@@ -36,14 +36,13 @@ enum {
 #define PC_LAPIC UINT64_C(0xfee00000)
 #define PC_HIGH_RAM UINT64_C(0x100000000)
 
-/* What the boot protocols put below 640 KiB. */
+/* What the boot protocols put below 640 KiB, high enough for kernels that are loaded low. */
 enum {
-    PC_BOOT_GDT = 0x1000,
-    PC_BOOT_INFO = 0x2000, /* start info of PVH and multiboot, 16 KiB */
-    PC_BOOT_INFO_END = 0x6000,
-    PC_BOOT_PARAMS = 0x7000,
-    PC_BOOT_TABLES = 0x8000, /* page tables, 6 pages */
-    PC_BOOT_COMMAND_LINE = 0x10000,
+    PC_BOOT_GDT = 0x80000,
+    PC_BOOT_INFO = 0x81000, /* start info of PVH and multiboot, 16 KiB */
+    PC_BOOT_PARAMS = 0x86000,
+    PC_BOOT_TABLES = 0x87000, /* page tables, 6 pages */
+    PC_BOOT_COMMAND_LINE = 0x8e000,
     PC_BOOT_COMMAND_LINE_MAX = 0x10000,
 };
 
