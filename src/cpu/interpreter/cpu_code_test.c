@@ -1,6 +1,8 @@
 /* The fast path: counts, limits, code that changes. */
 #include "cpu/cpu_machine_test.h"
 
+#include <pthread.h>
+
 static uint64_t retired(void)
 {
     return cpu_of(tm.set.vcpus[0])->retired;
@@ -246,6 +248,75 @@ static void the_pool_is_bounded(void **state)
     assert_int_equal(tm.state.gpr[X86_RAX] & 0xff, 1);
 }
 
+static void *run_thread(void *argument)
+{
+    struct vcpu_exit *exit = argument;
+    unsigned index = exit == &tm.exit ? 0 : 1;
+
+    vcpu_run(tm.set.vcpus[index], exit);
+    return NULL;
+}
+
+static int two_cpus(void **state)
+{
+    (void)state;
+    return machine_setup_model(CPU_BASELINE, 2);
+}
+
+/* One CPU patches a function and says so; the other calls it: it is never the old one. */
+static void another_cpu_sees_patched_code(void **state)
+{
+    (void)state;
+    long_mode(0);
+    static const uint8_t writer[] = {
+        0xb9, 0x2c, 0x01, 0x00, 0x00,          /* mov ecx, 300 */
+        0x88, 0x0c, 0x25, 0x01, 0x08, 0x02, 0, /* 5: mov [CODE+801h], cl */
+        0x89, 0x0c, 0x25, 0x00, 0x00, 0x05, 0, /* mov [DATA], ecx */
+        0xf3, 0x90,                            /* 13: pause */
+        0x39, 0x0c, 0x25, 0x40, 0x00, 0x05, 0, /* cmp [DATA+40h], ecx */
+        0x75, 0xf5,                            /* jne 13 */
+        0x38, 0x0c, 0x25, 0x80, 0x00, 0x05, 0, /* cmp [DATA+80h], cl */
+        0x75, 0x05,                            /* jne 2c */
+        0xff, 0xc9,                            /* dec ecx */
+        0x75, 0xda,                            /* jnz 5 */
+        0xf4,                                  /* hlt */
+        0x0f, 0x0b,                            /* 2c: ud2 */
+    };
+    static const uint8_t caller[] = {
+        0x31, 0xd2,                            /* xor edx, edx */
+        0xf3, 0x90,                            /* 2: pause */
+        0x8b, 0x0c, 0x25, 0x00, 0x00, 0x05, 0, /* mov ecx, [DATA] */
+        0x39, 0xd1,                            /* cmp ecx, edx */
+        0x74, 0xf3,                            /* je 2 */
+        0x89, 0xca,                            /* mov edx, ecx */
+        0xe8, 0xea, 0xf7, 0xff, 0xff,          /* call CODE+800h */
+        0x88, 0x04, 0x25, 0x80, 0x00, 0x05, 0, /* mov [DATA+80h], al */
+        0x89, 0x0c, 0x25, 0x40, 0x00, 0x05, 0, /* mov [DATA+40h], ecx */
+        0x83, 0xf9, 0x01,                      /* cmp ecx, 1 */
+        0x75, 0xd9,                            /* jne 2 */
+        0xf4,                                  /* hlt */
+    };
+    static const uint8_t function[] = {0xb0, 0x00, 0xc3}; /* mov al, n; ret */
+    static struct vcpu_exit other;
+    struct st_err err;
+    pthread_t thread;
+
+    put8(CODE, writer, sizeof writer);
+    put8(CODE + 0x1000, caller, sizeof caller);
+    put8(CODE + 0x800, function, sizeof function);
+    set_state();
+    tm.state.rip = CODE + 0x1000;
+    tm.state.gpr[X86_RSP] = STACK + 0x1000;
+    tm.state.activity = VCPU_RUNNING;
+    assert_int_equal(vcpu_set_state(tm.set.vcpus[1], &tm.state, &err), 0);
+    assert_int_equal(pthread_create(&thread, NULL, run_thread, &other), 0);
+    run_thread(&tm.exit);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(other.reason, VCPU_EXIT_HALT);
+    assert_int_equal(vcpu_get_state(tm.set.vcpus[0], &tm.state), 0);
+    assert_halted(CODE + 0x2c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +335,7 @@ int main(void)
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(real_mode_wraps_and_has_a_limit, machine_setup,
                                         machine_teardown),
+        cmocka_unit_test_setup_teardown(another_cpu_sees_patched_code, two_cpus, machine_teardown),
         cmocka_unit_test_setup_teardown(the_pool_is_bounded, machine_setup, machine_teardown),
     };
 
