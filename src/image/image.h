@@ -222,3 +222,26 @@ int image_bootstrap_debian(struct image_store *store, const struct image_bootstr
  * what was done; one that is there already is left alone. Messages of apt and dpkg-deb go to
  * standard error. -ST_ENOTFOUND: no apt, or no such package. */
 int image_bootstrap_kernel(struct image_store *store, struct st_buf *ret_line, struct st_err *err);
+
+/* ---- What a virtual machine of an image boots --------------------------------------------- */
+
+struct image_boot {
+    char *kernel; /* absolute paths in the store */
+    char *initrd; /* the kernel's modules and process 1 */
+};
+
+/* Finds the kernel that image_bootstrap_kernel brought, and the initial RAM file system for it and
+ * the program at init_path (strata-guest-init), which is made when the store has none of them yet.
+ * A newer kernel in the store takes both files away: open them soon. -ST_ENOTFOUND, with the
+ * command that helps as hint: there is no kernel; -ST_EVERSION: another version of Strata put it
+ * there. */
+int image_boot_find(struct image_store *store, const char *init_path, struct image_boot *ret_boot,
+                    struct st_err *err);
+void image_boot_done(struct image_boot *boot);
+
+/* Finds the image's merged layers as a read-only EROFS disk; one is made, with mkfs.erofs, when the
+ * store has none for these layers yet. It lives as long as an image has these layers: acquire the
+ * image. *ret_path is absolute; the caller frees. -ST_ENOTFOUND, with the package to install as
+ * hint: there is no mkfs.erofs; -ST_ELIMIT: more layers than can be mounted at once (some 50). */
+int image_root_find(struct image_store *store, const struct image *image, char **ret_path,
+                    struct st_err *err);

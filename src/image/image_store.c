@@ -220,8 +220,9 @@ static bool is_damaged(int r)
 
 /* What one image needs. A manifest that is damaged keeps nothing but itself. */
 static int mark_image(struct image_store *store, const struct image_name *name, struct hexes *blobs,
-                      struct hexes *layers)
+                      struct hexes *layers, struct hexes *roots)
 {
+    char root[STORE_DIGEST_SIZE];
     struct spec_manifest *manifest = NULL;
     struct spec_image_config *config = NULL;
     int r = add_hex(blobs, name->manifest);
@@ -241,6 +242,10 @@ static int mark_image(struct image_store *store, const struct image_name *name, 
     }
     for (size_t i = 0; r == 0 && config != NULL && i < config->rootfs.diff_ids_count; i++) {
         r = add_hex(layers, config->rootfs.diff_ids[i]);
+    }
+    if (r == 0 && config != NULL) {
+        r = image_root_digest(config, root);
+        r = r < 0 ? r : add_hex(roots, root);
     }
     spec_manifest_free(manifest);
     spec_image_config_free(config);
@@ -277,6 +282,16 @@ static int clear_folder(struct image_store *store, int dir_fd, bool are_layers,
     return r;
 }
 
+/* Disks of layers that no image has; the folder is made with the first disk. */
+static int clear_roots(struct image_store *store, const struct hexes *set, struct store_work *work,
+                       uint64_t *freed_bytes)
+{
+    st_auto(fd) int fd = os_openat(store->fd, "roots", O_RDONLY | O_DIRECTORY, 0);
+    return fd == -ST_ENOENT ? 0
+           : fd < 0         ? fd
+                            : clear_folder(store, fd, false, set, work, freed_bytes);
+}
+
 /* Images that were removed while in use and are not any more leave the index. */
 static int drop_orphans(struct image_store *store, struct image_index *index, struct st_err *err)
 {
@@ -303,6 +318,7 @@ int image_collect(struct image_store *store, struct store_work *work, bool *ret_
     st_auto(image_index) struct image_index index = {0};
     struct hexes blobs = {0};
     struct hexes layers = {0};
+    struct hexes roots = {0};
     *ret_done = false;
     int r = os_flock(store->keep_fd, LOCK_EX | LOCK_NB);
     if (r < 0) {
@@ -314,15 +330,19 @@ int image_collect(struct image_store *store, struct store_work *work, bool *ret_
     }
     if (r == 0) {
         for (size_t i = 0; r == 0 && i < index.count; i++) {
-            r = mark_image(store, &index.names[i], &blobs, &layers);
+            r = mark_image(store, &index.names[i], &blobs, &layers, &roots);
         }
         if (r == 0) {
             sort_hexes(&blobs);
             sort_hexes(&layers);
+            sort_hexes(&roots);
             r = clear_folder(store, store->blobs_fd, false, &blobs, work, freed_bytes);
         }
         if (r == 0) {
             r = clear_folder(store, store->layers_fd, true, &layers, work, freed_bytes);
+        }
+        if (r == 0) {
+            r = clear_roots(store, &roots, work, freed_bytes);
         }
         if (r < 0) {
             st_fail_os(err, r, "removing what no image needs any more");
@@ -330,6 +350,7 @@ int image_collect(struct image_store *store, struct store_work *work, bool *ret_
     }
     free(blobs.hex);
     free(layers.hex);
+    free(roots.hex);
     (void)os_flock(store->keep_fd, LOCK_UN);
     *ret_done = r == 0;
     return r;

@@ -3,6 +3,7 @@
 
 #include "image/image.h"
 #include "spec/spec_image.h"
+#include "store/store_digest.h"
 #include "store/store_work.h"
 #include "json/json_bind.h"
 
@@ -91,6 +92,9 @@ int image_read_config(struct image_store *store, const char *digest,
 /* The first instance that uses the image: *ret_instance is NULL if none does; the caller frees. */
 int image_first_use(struct image_store *store, const char *id, char **ret_instance,
                     struct st_err *err);
+
+/* The digest that names the disk of an image's merged layers in `roots`: 0 or -errno. */
+int image_root_digest(const struct spec_image_config *config, char ret_digest[STORE_DIGEST_SIZE]);
 
 /* Seconds since 1970 of an RFC 3339 time, 0 for what is none. */
 int64_t image_time_parse(const char *text);
