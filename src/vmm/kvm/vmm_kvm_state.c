@@ -242,8 +242,12 @@ static void get_msrs(int fd, struct vcpu_state *state)
 static int must_set_msr(int fd, uint32_t index, uint64_t value, struct st_err *err)
 {
     uint64_t now;
-    if (set_msr(fd, index, value) >= 0 || (get_msr(fd, index, &now) < 0 && value == 0) ||
-        (get_msr(fd, index, &now) >= 0 && now == value)) {
+    bool there = get_msr(fd, index, &now) >= 0;
+    /* What is so already is not written: kernels log writes that they do not know. */
+    if ((there || value == 0) && now == value) {
+        return 0;
+    }
+    if (set_msr(fd, index, value) >= 0) {
         return 0;
     }
     /* What tells a guest about the CPU rather than being set by it may differ. */
