@@ -42,6 +42,8 @@ ticks) n=0; while :; do echo "TICK $n"; n=$((n + 1)); /bin/busybox sleep 0.1; do
 echo) while read line; do echo "ECHO $line"; [ "$line" = end ] && break; done;;
 work) n=0; while [ $n -lt 20000 ]; do n=$((n + 1)); done; echo "WORKED $n";;
 sh) load; /bin/busybox sh;;
+spin) while :; do :; done;;
+eat) /bin/busybox mount -t tmpfs -o size=100% tmpfs /sys; /bin/busybox dd if=/dev/zero of=/sys/all bs=1M 2>/dev/null; echo "ATE"; /bin/busybox sleep 600;;
 smp) for i in 1 2 3 4; do (n=0; while [ $n -lt 5000 ]; do n=$((n + 1)); done; echo "DONE $i") & done; wait;;
 esac
 echo "INIT ends"
