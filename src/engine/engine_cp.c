@@ -15,7 +15,7 @@
 
 #include "base/print.h"
 #include "base/str.h"
-#include "engine/engine_priv.h"
+#include "engine/engine_isolation.h"
 #include "engine/engine_tar.h"
 #include "engine/monitor/mon_config.h"
 #include "engine/monitor/mon_mount.h"
@@ -163,6 +163,11 @@ static int root_open(struct engine_instance *instance, struct root *root, struct
     char path[64];
 
     *root = (struct root){.fd = -1, .socket = -1};
+    if (!engine_isolation_of(instance->config)->files) { /* Its process's root is the host's. */
+        return st_fail(err, ST_EUNSUPPORTED,
+                       "%s is a virtual machine: its files are on its own disks",
+                       instance->config->name);
+    }
     int r = engine_home_lock(instance, true, err); /* Nobody starts it while its files are ours. */
     r = r < 0 ? r : engine_state_read(instance, &state, err);
     if (r >= 0 && state.pid == 0) {

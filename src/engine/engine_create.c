@@ -207,6 +207,12 @@ static int resolve_mode(struct making *m, const char **mode, struct st_err *err)
     if (r < 0) {
         return r;
     }
+    if (!engine_isolation_of(other->config)->files) { /* Its process is in the host's namespaces. */
+        r = st_fail(err, ST_EUNSUPPORTED,
+                    "%s is a virtual machine: its namespaces cannot be joined", ref);
+        engine_instance_free(other);
+        return r;
+    }
     *mode = engine_textf(m->arena, "container:%s", other->config->id);
     engine_instance_free(other);
     return *mode == NULL ? st_fail(err, ST_ENOMEM, "out of memory") : 0;

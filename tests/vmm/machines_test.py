@@ -67,6 +67,8 @@ def a_machine_lives_as_an_instance(lab):
         check(time.monotonic() < end, "no second boot")
         time.sleep(0.2)
     engine.run("exec", "one", "true", code=126)
+    engine.run("cp", "one:/etc/hostname", "-", code=1)
+    engine.run("create", "--network", "container:one", "nothing", code=125)
     engine.run("vm", "kill", "one")
     check(engine.run("wait", "one").strip() == "137", "wait")
     engine.run("vm", "rm", "one")
