@@ -103,6 +103,13 @@ int store_work_sweep(int parent_fd, bool *ret_marked, struct store_work *ret_wor
             continue;
         }
         r = empty(work.fd);
+        if (r == -ST_ENOTEMPTY) {
+            /* A program that a killed process of ours had started still writes there: the next
+             * sweep's. */
+            os_close(&work.fd);
+            r = 0;
+            continue;
+        }
         if (r < 0) {
             os_close(&work.fd);
             break;

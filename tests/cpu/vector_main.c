@@ -220,7 +220,7 @@ static int report(enum x86_mode mode, unsigned wanted, const char *only)
         cases += counts[row].cases;
         differ += counts[row].differ;
         full += counts[row].cases >= wanted;
-        unsupported += counts[row].cases == 0 && counts[row].unsupported != 0;
+        unsupported += counts[row].cases < wanted && counts[row].unsupported != 0;
         if (counts[row].cases < wanted && counts[row].unsupported == 0 && only == NULL) {
             printf("row %u, %s: only %u cases\n", row, x86_op_name(x86_rows[row].op),
                    counts[row].cases);
@@ -230,8 +230,9 @@ static int report(enum x86_mode mode, unsigned wanted, const char *only)
                    counts[row].differ, counts[row].cases);
         }
     }
-    printf("%lu cases of %u rows (%u rows have %u, %u are not of this CPU), %lu differ\n", cases,
-           rows, full, wanted, unsupported, differ);
+    printf("%lu cases of %u rows (%u rows have %u, %u are not or not in all forms of this CPU), "
+           "%lu differ\n",
+           cases, rows, full, wanted, unsupported, differ);
     return differ == 0 && (only != NULL || full + unsupported == rows) ? 0 : 1;
 }
 
