@@ -135,13 +135,16 @@ static int mount_root(const struct setup *setup, char *ret_error, size_t size)
     if (mount(setup->root, "/lower", "erofs", MS_RDONLY, NULL) < 0) {
         return fail(ret_error, size, "mounting the image's root on", setup->root);
     }
+    /* A machine that is killed loses a second of what was written, as it would lose power. */
+    const char *source = setup->upper != NULL ? setup->upper : "tmpfs";
+    const char *type = setup->upper != NULL ? "ext4" : "tmpfs";
+    const char *options = setup->upper != NULL ? "commit=1,nodelalloc" : NULL;
+
     if (setup->upper != NULL) {
         wait_for(setup->upper);
     }
-    if (mount(setup->upper != NULL ? setup->upper : "tmpfs", "/writable",
-              setup->upper != NULL ? "ext4" : "tmpfs", 0, NULL) < 0) {
-        return fail(ret_error, size, "mounting the writable layer on",
-                    setup->upper != NULL ? setup->upper : "memory");
+    if (mount(source, "/writable", type, 0, options) < 0) {
+        return fail(ret_error, size, "mounting the writable layer on", source);
     }
     (void)mkdir("/writable/upper", 0755);
     (void)mkdir("/writable/work", 0755);

@@ -152,6 +152,7 @@ struct engine_config {
     const char *image;     /* as it was asked for; the kernel of a vm without an image */
     const char *image_id;  /* "sha256:..."; NULL: a vm that boots a kernel of its owner's: the
                               process's arguments are strata-vm's */
+    bool own_kernel;       /* for engine_create, not kept: a vm without an image */
     bool auto_remove;
     struct engine_process process;
     struct engine_resources resources;

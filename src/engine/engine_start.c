@@ -158,7 +158,8 @@ static int write_orders(const struct starting *s, struct st_err *err)
     number_entry(&text, "tty", p->tty);
     number_entry(&text, "open_stdin", p->open_stdin);
     number_entry(&text, "stdin_once", p->stdin_once);
-    number_entry(&text, "watch_oom", config->resources.memory_bytes > 0);
+    number_entry(&text, "watch_oom",
+                 config->resources.memory_bytes > 0 && engine_isolation_of(config)->files);
     int r = log_entries(instance, &text, err);
     if (engine_isolation_of(config)->files) {
         r = r < 0 ? r : engine_rootfs_entries(instance, &text, err);

@@ -9,7 +9,7 @@
 
 #include "base/print.h"
 #include "base/str.h"
-#include "engine/engine_isolation.h"
+#include "engine/engine_vm_image.h"
 #include "os/os_event.h"
 #include "os/os_socket.h"
 #include "os/os_time.h"
@@ -43,8 +43,15 @@ static int prepare(const struct engine_launch *launch, struct st_err *err)
     word(&text, "--run=", instance->engine->run);
     word(&text, "--control=", control);
     word(&text, "--gdb=", debugger);
-    for (size_t i = 0; i < process->cmd_count; i++) {
-        word(&text, process->cmd[i], "");
+    if (engine_vm_is_image(instance->config)) {
+        int r = engine_vm_image_arguments(launch, &text, err);
+        if (r < 0) {
+            return r;
+        }
+    } else {
+        for (size_t i = 0; i < process->cmd_count; i++) {
+            word(&text, process->cmd[i], "");
+        }
     }
     st_auto(fd) int fd =
         os_openat(launch->folder_fd, ENGINE_ARGUMENTS, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -147,7 +154,7 @@ static int exec_in(struct engine_instance *instance, const struct engine_exec_op
     (void)options;
     *ret_exit_code = ENGINE_EXIT_FAILED + 1;
     return st_fail(err, ST_EUNSUPPORTED,
-                   "%s is a machine that boots its own kernel: nothing is executed in it from here",
+                   "%s is a virtual machine: nothing is executed in it from here yet",
                    instance->config->name);
 }
 

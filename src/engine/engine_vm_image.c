@@ -1,0 +1,240 @@
+/*
+ * An image in a virtual machine of its own: Debian's kernel, an initial RAM file system with the
+ * agent, the image's merged layers as a read-only disk, and above them a sparse ext4 disk in the
+ * instance's home; with --rm changes stay in memory, as a container's do. The agent's settings are
+ * in the run folder. The network is strata-vm's user-mode one.
+ */
+#include "engine/engine_vm_image.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/print.h"
+#include "base/str.h"
+#include "format/fmt_agent.h"
+#include "os/os_process.h"
+
+#define DISK "disk"
+
+enum { SETTINGS_MAX_BYTES = FMT_AGENT_PAYLOAD_MAX, MKFS_MISSING = 127 };
+
+static const int64_t disk_bytes = INT64_C(16) << 30;
+static const int64_t billion = 1000000000;
+
+bool engine_vm_is_image(const struct engine_config *config)
+{
+    return config->image_id != NULL && st_streq(config->isolation, engine_vm.name);
+}
+
+/* USER[:GROUP] in numbers, or root. */
+static int parse_user(const char *user, uint64_t *ret_uid, uint64_t *ret_gid)
+{
+    char text[32];
+    if (user == NULL || user[0] == '\0' || st_streq(user, "root")) {
+        *ret_uid = *ret_gid = 0;
+        return 0;
+    }
+    if (!st_strcopy(text, sizeof(text), user)) {
+        return -ST_EINVAL;
+    }
+    char *group = strchr(text, ':');
+    if (group != NULL) {
+        *group++ = '\0';
+    }
+    *ret_gid = 0;
+    int r = st_parse_u64(text, 10, INT32_MAX, ret_uid);
+    return r < 0 || group == NULL ? r : st_parse_u64(group, 10, INT32_MAX, ret_gid);
+}
+
+int engine_vm_image_check(const struct engine_config *config, struct st_err *err)
+{
+    uint64_t uid, gid;
+    if (parse_user(config->process.user, &uid, &gid) < 0) {
+        return st_fail(err, ST_EUNSUPPORTED,
+                       "user %s: in a virtual machine users are numbers or root, so far",
+                       config->process.user);
+    }
+    if (config->mounts_count > 0) {
+        return st_fail(err, ST_EUNSUPPORTED, "a virtual machine has no volumes yet, and %s is one",
+                       config->mounts[0].target);
+    }
+    if (config->resources.nano_cpus % billion != 0) {
+        return st_fail(err, ST_EUNSUPPORTED, "a virtual machine has whole CPUs: --cpus 1, 2 ...");
+    }
+    return 0;
+}
+
+static int add_number(struct st_buf *to, const char *key, uint64_t value)
+{
+    char text[24];
+    st_snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+    return fmt_agent_add_setting(to, key, text);
+}
+
+static int write_file(int folder_fd, const char *name, const struct st_buf *text,
+                      struct st_err *err)
+{
+    st_auto(fd) int fd = os_openat(folder_fd, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int r = st_buf_status(text);
+    r = r < 0 ? r : fd;
+    r = r < 0 ? r : os_write_all(fd, text->data, text->length);
+    return r < 0 ? st_fail_os(err, r, "writing the settings of the machine's agent") : 0;
+}
+
+static int write_setup(const struct engine_launch *launch, bool has_disk, struct st_err *err)
+{
+    const struct engine_network *network = &launch->instance->config->network;
+    char hosts[320];
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(SETTINGS_MAX_BYTES);
+    fmt_agent_add_setting(&text, "root", "/dev/vda");
+    if (has_disk) {
+        fmt_agent_add_setting(&text, "upper", "/dev/vdb");
+    }
+    fmt_agent_add_setting(&text, "hostname", network->hostname);
+    fmt_agent_add_setting(&text, "address", "10.0.2.15/24");
+    fmt_agent_add_setting(&text, "gateway", "10.0.2.2");
+    fmt_agent_add_setting(&text, "dns", "10.0.2.3");
+    fmt_agent_add_setting(&text, "host", "127.0.0.1 localhost");
+    st_snprintf(hosts, sizeof(hosts), "10.0.2.15 %s", network->hostname);
+    fmt_agent_add_setting(&text, "host", hosts);
+    return write_file(launch->folder_fd, "setup", &text, err);
+}
+
+static int write_start(const struct engine_launch *launch, struct st_err *err)
+{
+    const struct engine_process *p = &launch->instance->config->process;
+    uint64_t uid = 0, gid = 0;
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(SETTINGS_MAX_BYTES);
+    fmt_agent_add_setting(&text, "main", "1");
+    for (size_t i = 0; i < p->entrypoint_count; i++) {
+        fmt_agent_add_setting(&text, "arg", p->entrypoint[i]);
+    }
+    for (size_t i = 0; i < p->cmd_count; i++) {
+        fmt_agent_add_setting(&text, "arg", p->cmd[i]);
+    }
+    for (size_t i = 0; i < p->env_count; i++) {
+        fmt_agent_add_setting(&text, "env", p->env[i]);
+    }
+    fmt_agent_add_setting(&text, "cwd", p->cwd == NULL ? "/" : p->cwd);
+    int r = parse_user(p->user, &uid, &gid);
+    if (r < 0) {
+        return st_fail_os(err, r, "user %s", p->user);
+    }
+    add_number(&text, "uid", uid);
+    add_number(&text, "gid", gid);
+    if (p->tty) {
+        fmt_agent_add_setting(&text, "tty", "1");
+        add_number(&text, "rows", launch->rows);
+        add_number(&text, "columns", launch->columns);
+    }
+    if (!p->open_stdin) {
+        fmt_agent_add_setting(&text, "stdin", "0");
+    }
+    return write_file(launch->folder_fd, "start", &text, err);
+}
+
+/* A file system in a new name, so that a killed command leaves none that is half made. */
+static int make_disk(const struct engine_instance *instance, const char *path, struct st_err *err)
+{
+    static const char temporary[] = ".disk.new";
+    siginfo_t info;
+    st_auto(free) char *home = engine_home_path(instance);
+    st_auto(free) char *new_path = home == NULL ? NULL : engine_path(home, temporary, NULL);
+    if (new_path == NULL) {
+        return st_fail(err, ST_ENOMEM, "out of memory");
+    }
+    st_auto(fd) int fd = os_open(new_path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    int r = fd < 0 ? fd : os_ftruncate(fd, disk_bytes);
+    if (r < 0) {
+        return st_fail_os(err, r, "making the disk of %s", instance->config->name);
+    }
+    const char *const argv[] = {"/usr/sbin/mke2fs", "-q", "-F", "-t", "ext4", new_path, NULL};
+    const struct os_spawn spawn = {
+        .path = argv[0], .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = 2};
+    pid_t pid = os_spawn(&spawn, NULL);
+    r = pid < 0 ? (int)pid : os_waitid(P_PID, (unsigned)pid, &info, WEXITED);
+    if (r == -ST_ENOENT || (r >= 0 && os_exit_code(&info) == MKFS_MISSING)) {
+        st_fail(err, ST_ENOTFOUND, "mke2fs is missing, which makes the disks of machines");
+        st_hint(err, "install the package e2fsprogs");
+        return -ST_ENOTFOUND;
+    }
+    if (r >= 0 && os_exit_code(&info) != 0) {
+        r = -ST_EIO;
+    }
+    r = r < 0 ? r : os_renameat2(AT_FDCWD, new_path, AT_FDCWD, path, 0);
+    return r < 0 ? st_fail_os(err, r, "making the disk of %s", instance->config->name) : 0;
+}
+
+static int add(struct st_buf *to, const char *name, const char *value, const char *more)
+{
+    st_buf_printf(to, "%s%s%s", name, value, more);
+    return st_buf_char(to, 0);
+}
+
+/* The files to boot, each as the store has it. */
+static int add_boot(const struct engine_launch *launch, struct st_buf *to, struct st_err *err)
+{
+    struct engine_instance *instance = launch->instance;
+    struct image_store *store;
+    struct image_boot boot = {0};
+    st_auto(free) char *root = NULL;
+    st_auto(free) char *init = engine_program(instance->engine, "strata-guest-init");
+    if (init != NULL && os_access(AT_FDCWD, init, F_OK, 0) < 0) {
+        free(init); /* where a build has it */
+        init = engine_program(instance->engine, "guest/strata-guest-init");
+    }
+    int r = init == NULL ? st_fail(err, ST_ENOMEM, "out of memory")
+                         : engine_images(instance->engine, &store, err);
+    if (r >= 0 && instance->image == NULL) {
+        r = image_find(store, instance->config->image_id, &instance->image, err);
+    }
+    r = r < 0 ? r : image_root_find(store, instance->image, &root, err);
+    r = r < 0 ? r : image_boot_find(store, init, &boot, err);
+    if (r >= 0) {
+        add(to, "--kernel=", boot.kernel, "");
+        add(to, "--initrd=", boot.initrd, "");
+        add(to, "--disk=", root, ",ro");
+    }
+    image_boot_done(&boot);
+    return r;
+}
+
+int engine_vm_image_arguments(const struct engine_launch *launch, struct st_buf *to,
+                              struct st_err *err)
+{
+    struct engine_instance *instance = launch->instance;
+    const struct engine_resources *resources = &instance->config->resources;
+    bool has_disk = !instance->in_run;
+    char number[32];
+    int r = add_boot(launch, to, err);
+    if (r >= 0 && has_disk) {
+        st_auto(free) char *home = engine_home_path(instance);
+        st_auto(free) char *disk = home == NULL ? NULL : engine_path(home, DISK, NULL);
+        r = disk == NULL ? st_fail(err, ST_ENOMEM, "out of memory") : 0;
+        if (r >= 0 && os_access(AT_FDCWD, disk, F_OK, 0) < 0) {
+            r = make_disk(instance, disk, err);
+        }
+        if (r >= 0) {
+            add(to, "--disk=", disk, "");
+        }
+    }
+    r = r < 0 ? r : write_setup(launch, has_disk, err);
+    r = r < 0 ? r : write_start(launch, err);
+    if (r < 0) {
+        return r;
+    }
+    add(to, "--append=", "console=ttyS0 panic=-1 quiet", "");
+    add(to, "--net=", "user", "");
+    add(to, "--log-level=", "error", "");
+    add(to, "--workload=", launch->folder, "");
+    if (resources->memory_bytes > 0) {
+        st_snprintf(number, sizeof(number), "%lld", (long long)resources->memory_bytes);
+        add(to, "--memory=", number, "");
+    }
+    if (resources->nano_cpus > 0) {
+        st_snprintf(number, sizeof(number), "%lld", (long long)(resources->nano_cpus / billion));
+        add(to, "--cpus=", number, "");
+    }
+    return 0;
+}
