@@ -251,7 +251,9 @@ static const struct cli_exit exits[] = {
     {"104", "Somebody ended the machine: the escape key, a signal, or the control socket."},
     {"105", "The machine broke down: a fault of strata-vm."},
     {"125", "The machine could not be made; standard error says why."},
-    {"other", "What a test kernel wrote to port F4h, times two, plus one."},
+    {"137", "With --workload: the machine ended before its workload."},
+    {"other",
+     "What a test kernel wrote to port F4h, times two, plus one; the workload's exit code."},
     {0},
 };
 
