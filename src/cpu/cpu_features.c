@@ -52,8 +52,8 @@ static void host_words(uint32_t ret_words[CPU_WORDS])
 
 static void mark_row_feature(struct cpu_features *made, const char *name)
 {
-    for (uint16_t i = 1; i < X86_FEATURES; i++) {
-        made->has[i] |= st_streq(x86_feature_name(i), name);
+    for (unsigned i = 1; i < X86_FEATURES; i++) {
+        made->has[i] |= st_streq(x86_feature_name((uint16_t)i), name);
     }
 }
 

@@ -239,7 +239,7 @@ static bool tame_bit_string(struct differ_case *c)
 
         *gpr = (uint64_t)((int64_t)((*gpr & 0x3fff) << shift << (number->width == 2 ? 2 : 0)) >>
                           shift);
-        return mem->base != number->reg && mem->index != number->reg;
+        return mem->base != (int)number->reg && mem->index != (int)number->reg;
     }
     return true;
 }
