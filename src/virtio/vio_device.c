@@ -143,11 +143,6 @@ bool vio_pop(struct vio_device *device, unsigned queue, struct vio_chain *chain)
         return false;
     }
     r = vio_queue_pop(&device->queues[queue], chain);
-    if (r == 0) {
-        /* The driver tells of the next chain, and of one that it added before it could know. */
-        vio_queue_want_notify(&device->queues[queue], true);
-        r = vio_queue_pop(&device->queues[queue], chain);
-    }
     if (r < 0) {
         vio_needs_reset(device, "the driver broke a virtqueue");
     }

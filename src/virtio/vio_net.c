@@ -64,26 +64,18 @@ static void transmit(struct net *net)
     bool pushed = false;
 
     /* Notifications of what comes while the ring is emptied are not needed. */
-    do {
-        vio_queue_want_notify(queue, false);
-        while (vio_pop(&net->device, TRANSMIT, &chain)) {
-            vio_chain_trim(&chain, sizeof(struct header), 0);
-            if (net->link_up && chain.readable_bytes >= FRAME_MIN &&
-                chain.readable_bytes <= FRAME_MAX) {
-                net->packet->ops->send(net->packet, chain.spans, chain.readable_count,
-                                       chain.readable_bytes);
-            }
-            vio_push(&net->device, TRANSMIT, chain.head, 0, true);
-            pushed = true;
-            chain = empty_chain(net);
+    vio_queue_want_notify(queue, false);
+    while (vio_pop(&net->device, TRANSMIT, &chain)) {
+        vio_chain_trim(&chain, sizeof(struct header), 0);
+        if (net->link_up && chain.readable_bytes >= FRAME_MIN &&
+            chain.readable_bytes <= FRAME_MAX) {
+            net->packet->ops->send(net->packet, chain.spans, chain.readable_count,
+                                   chain.readable_bytes);
         }
-        vio_queue_want_notify(queue, true);
-        if (!vio_pop(&net->device, TRANSMIT, &chain)) {
-            break;
-        }
-        vio_queue_unpop(queue);
+        vio_push(&net->device, TRANSMIT, chain.head, 0, true);
+        pushed = true;
         chain = empty_chain(net);
-    } while (true);
+    }
     if (pushed && net->device.started && vio_queue_wants_interrupt(queue)) {
         net->device.interrupt(net->device.transport, TRANSMIT);
     }
@@ -97,20 +89,19 @@ static uint32_t fill(struct net *net, const struct vio_chain *chain, const uint8
                            (uint32_t)(size - from));
 }
 
+/* Gives back what was taken; vio_pop has asked to be told of the buffers that come after it. */
 static bool no_room(struct net *net, unsigned taken)
 {
     for (; taken > 0; taken--) {
         vio_queue_unpop(&net->device.queues[RECEIVE]);
     }
     net->full = true;
-    vio_queue_want_notify(&net->device.queues[RECEIVE], true);
     return false;
 }
 
 static bool receive(void *device, const void *frame, size_t size)
 {
     struct net *net = device;
-    struct vio_queue *queue = &net->device.queues[RECEIVE];
     bool mergeable = (net->device.features & F_MRG_RXBUF) != 0;
     struct header header = {.num_buffers = 1};
     uint64_t header_address = 0;
@@ -125,18 +116,9 @@ static bool receive(void *device, const void *frame, size_t size)
     while (done < size) {
         struct vio_chain chain = empty_chain(net);
         uint32_t before = count == 0 ? (uint32_t)sizeof header : 0;
-        bool retried = false;
 
-        while (!vio_pop(&net->device, RECEIVE, &chain)) {
-            if ((net->device.status & VIO_NEEDS_RESET) != 0) {
-                return true;
-            }
-            if (retried) {
-                return no_room(net, count);
-            }
-            /* The driver may have added buffers between the look and the wish to be notified. */
-            vio_queue_want_notify(queue, true);
-            retried = true;
+        if (!vio_pop(&net->device, RECEIVE, &chain)) {
+            return (net->device.status & VIO_NEEDS_RESET) != 0 ? true : no_room(net, count);
         }
         if (chain.writable_bytes <= before ||
             (!mergeable && chain.writable_bytes - before < size)) {

@@ -148,9 +148,9 @@ int vio_queue_pop(struct vio_queue *queue, struct vio_chain *chain)
         return broke(queue);
     }
     waiting = (uint16_t)(index - queue->next_available);
-    /* With event indices the driver is quiet until it passes one, so each time that the ring is
-     * found empty it is told where, and looked at once more. */
-    if (waiting == 0 && queue->event_index) {
+    /* Found empty: the driver is to tell of the next chain (with event indices it is quiet until it
+     * passes one), and what it added before it could know is looked for once more. */
+    if (waiting == 0) {
         vio_queue_want_notify(queue, true);
         if (queue->broken || mem_read_u16(queue->memory, GPA(queue->available + 2), &index) < 0) {
             return broke(queue);

@@ -53,8 +53,8 @@ void vio_queue_reset(struct vio_queue *queue);
  * large, an area misaligned or not in RAM. */
 int vio_queue_enable(struct vio_queue *queue);
 
-/* Takes the next chain. 1: *chain is filled in (its arrays too); 0: there is none; -ST_EINVAL: the
- * queue is broken. */
+/* Takes the next chain. 1: *chain is filled in (its arrays too); 0: there is none, and the driver
+ * notifies of the next; -ST_EINVAL: the queue is broken. */
 int vio_queue_pop(struct vio_queue *queue, struct vio_chain *chain);
 
 /* Gives the last chain that was taken back, as if it had not been looked at. */
@@ -66,8 +66,8 @@ void vio_queue_push(struct vio_queue *queue, uint16_t head, uint32_t written);
 /* Whether the driver wants to be told of what was pushed since the last call. */
 bool vio_queue_wants_interrupt(struct vio_queue *queue);
 
-/* Asks to be notified of new chains, or not. After asking, look once more: what came meanwhile is
- * not notified. */
+/* Asks to be notified of new chains, or not to be while they are fetched anyway. vio_queue_pop asks
+ * by itself when it finds none. */
 void vio_queue_want_notify(struct vio_queue *queue, bool wanted);
 
 /* Marks the first `bytes` bytes of the writable pieces as written by the device (mem_written). */
