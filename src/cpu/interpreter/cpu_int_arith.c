@@ -167,3 +167,21 @@ enum cpu_result cpu_int_adx(struct cpu *cpu, const struct x86_insn *insn)
     cpu->arith = (cpu->arith & ~flag) | (carried ? flag : 0);
     return CPU_NEXT;
 }
+
+uint32_t cpu_int_flags_of_compare(uint64_t a, uint64_t b, unsigned width)
+{
+    uint8_t v8 = (uint8_t)a;
+    uint16_t v16 = (uint16_t)a;
+    uint32_t v32 = (uint32_t)a;
+
+    switch (width) {
+    case 1:
+        return cpu_alu_cmp_8(&v8, (uint8_t)b, 0);
+    case 2:
+        return cpu_alu_cmp_16(&v16, (uint16_t)b, 0);
+    case 4:
+        return cpu_alu_cmp_32(&v32, (uint32_t)b, 0);
+    default:
+        return cpu_alu_cmp_64(&a, b, 0);
+    }
+}

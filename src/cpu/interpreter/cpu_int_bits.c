@@ -3,30 +3,8 @@
 #include "cpu/interpreter/cpu_integer.h"
 #include "cpu/interpreter/cpu_operand.h"
 
-#define CPU_SCAN(name)                                                                             \
-    static bool compute_##name(struct cpu_modify *modify, uint64_t *value)                         \
-    {                                                                                              \
-        uint16_t v16 = (uint16_t)*value;                                                           \
-        uint32_t v32 = (uint32_t)*value;                                                           \
-                                                                                                   \
-        switch (modify->width) {                                                                   \
-        case 2:                                                                                    \
-            modify->flags = cpu_alu_##name##_16(&v16, (uint16_t)modify->source, modify->flags);    \
-            *value = v16;                                                                          \
-            break;                                                                                 \
-        case 4:                                                                                    \
-            modify->flags = cpu_alu_##name##_32(&v32, (uint32_t)modify->source, modify->flags);    \
-            *value = v32;                                                                          \
-            break;                                                                                 \
-        default:                                                                                   \
-            modify->flags = cpu_alu_##name##_64(value, modify->source, modify->flags);             \
-            break;                                                                                 \
-        }                                                                                          \
-        return true;                                                                               \
-    }
-
-CPU_SCAN(bsf)
-CPU_SCAN(bsr)
+CPU_COMPUTE(bsf)
+CPU_COMPUTE(bsr)
 
 /* BSF and BSR (told apart by the opcode: where a CPU has no TZCNT or LZCNT these are what their
  * bytes mean) leave their target alone where the source is 0, all of the register's 64 bits. */

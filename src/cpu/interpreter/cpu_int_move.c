@@ -119,28 +119,10 @@ enum cpu_result cpu_int_xadd(struct cpu *cpu, const struct x86_insn *insn)
     return CPU_NEXT;
 }
 
-static uint32_t flags_of_compare(uint64_t a, uint64_t b, unsigned width)
-{
-    uint8_t v8 = (uint8_t)a;
-    uint16_t v16 = (uint16_t)a;
-    uint32_t v32 = (uint32_t)a;
-
-    switch (width) {
-    case 1:
-        return cpu_alu_cmp_8(&v8, (uint8_t)b, 0);
-    case 2:
-        return cpu_alu_cmp_16(&v16, (uint16_t)b, 0);
-    case 4:
-        return cpu_alu_cmp_32(&v32, (uint32_t)b, 0);
-    default:
-        return cpu_alu_cmp_64(&a, b, 0);
-    }
-}
-
 /* modify.count is the accumulator. */
 static bool compute_exchange_if(struct cpu_modify *modify, uint64_t *value)
 {
-    modify->flags = flags_of_compare(modify->count, *value, modify->width);
+    modify->flags = cpu_int_flags_of_compare(modify->count, *value, modify->width);
     if (*value != modify->count) {
         return false;
     }

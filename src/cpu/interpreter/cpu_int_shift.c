@@ -107,32 +107,10 @@ enum cpu_result cpu_int_shift_double(struct cpu *cpu, const struct x86_insn *ins
 }
 
 /* BT BTS BTR BTC within a value: the host masks the bit's number. */
-#define CPU_BIT(name)                                                                              \
-    static bool compute_##name(struct cpu_modify *modify, uint64_t *value)                         \
-    {                                                                                              \
-        uint16_t v16 = (uint16_t)*value;                                                           \
-        uint32_t v32 = (uint32_t)*value;                                                           \
-                                                                                                   \
-        switch (modify->width) {                                                                   \
-        case 2:                                                                                    \
-            modify->flags = cpu_alu_##name##_16(&v16, (uint16_t)modify->source, modify->flags);    \
-            *value = v16;                                                                          \
-            break;                                                                                 \
-        case 4:                                                                                    \
-            modify->flags = cpu_alu_##name##_32(&v32, (uint32_t)modify->source, modify->flags);    \
-            *value = v32;                                                                          \
-            break;                                                                                 \
-        default:                                                                                   \
-            modify->flags = cpu_alu_##name##_64(value, modify->source, modify->flags);             \
-            break;                                                                                 \
-        }                                                                                          \
-        return true;                                                                               \
-    }
-
-CPU_BIT(bt)
-CPU_BIT(bts)
-CPU_BIT(btr)
-CPU_BIT(btc)
+CPU_COMPUTE(bt)
+CPU_COMPUTE(bts)
+CPU_COMPUTE(btr)
+CPU_COMPUTE(btc)
 
 /* With a register for the bit's number a memory operand is a string of bits: the number, signed,
  * moves the operand. */

@@ -203,24 +203,6 @@ enum cpu_result cpu_int_lods(struct cpu *cpu, const struct x86_insn *insn)
     return CPU_NEXT;
 }
 
-static uint32_t compare(uint64_t a, uint64_t b, unsigned width)
-{
-    uint8_t v8 = (uint8_t)a;
-    uint16_t v16 = (uint16_t)a;
-    uint32_t v32 = (uint32_t)a;
-
-    switch (width) {
-    case 1:
-        return cpu_alu_cmp_8(&v8, (uint8_t)b, 0);
-    case 2:
-        return cpu_alu_cmp_16(&v16, (uint16_t)b, 0);
-    case 4:
-        return cpu_alu_cmp_32(&v32, (uint32_t)b, 0);
-    default:
-        return cpu_alu_cmp_64(&a, b, 0);
-    }
-}
-
 /* A byte or more at seg:offset, quickly where the TLB knows the page. */
 static bool element(const struct cpu_string *string, enum x86_seg seg, uint64_t offset,
                     uint64_t *ret_value)
@@ -256,7 +238,7 @@ static enum cpu_result compare_string(struct cpu *cpu, const struct x86_insn *in
         cpu_string_advance(&string, !scan, true, 1);
         if (!string.repeated || string.left == 0 || (a == b) != (insn->rep == 0xf3) ||
             cpu_string_interrupted(&string)) {
-            cpu->arith = compare(a, b, string.width);
+            cpu->arith = cpu_int_flags_of_compare(a, b, string.width);
             /* Ended by the comparison rather than by an event. */
             if (!string.repeated || (a == b) != (insn->rep == 0xf3)) {
                 return CPU_NEXT;
@@ -264,7 +246,7 @@ static enum cpu_result compare_string(struct cpu *cpu, const struct x86_insn *in
             return string.left == 0 ? CPU_NEXT : CPU_AGAIN;
         }
         /* A fault of the next element shows the flags of this one. */
-        cpu->arith = compare(a, b, string.width);
+        cpu->arith = cpu_int_flags_of_compare(a, b, string.width);
     } while (true);
 }
 

@@ -10,6 +10,8 @@ cpu_general *cpu_integer_handler(uint16_t op);
 
 /* cpu_int_arith.c */
 cpu_general cpu_int_two, cpu_int_compare, cpu_int_one, cpu_int_adx;
+/* The flags (as cpu_flags.h keeps them) of comparing two values of so many bytes. */
+uint32_t cpu_int_flags_of_compare(uint64_t a, uint64_t b, unsigned width);
 /* cpu_int_muldiv.c */
 cpu_general cpu_int_mul, cpu_int_imul, cpu_int_div, cpu_int_idiv, cpu_int_mulx, cpu_int_extend;
 cpu_general cpu_int_decimal, cpu_int_aam, cpu_int_aad;

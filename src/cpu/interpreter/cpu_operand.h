@@ -110,5 +110,29 @@ typedef bool cpu_compute(struct cpu_modify *modify, uint64_t *value);
 enum cpu_result cpu_operand_modify(struct cpu *cpu, struct cpu_modify *modify, uint64_t displaced,
                                    cpu_compute *compute);
 
+/* Defines compute_NAME, by cpu_alu_NAME_BITS(&value, source, flags), for operands of 16, 32 and 64
+ * bits. */
+#define CPU_COMPUTE(name)                                                                          \
+    static bool compute_##name(struct cpu_modify *modify, uint64_t *value)                         \
+    {                                                                                              \
+        uint16_t v16 = (uint16_t)*value;                                                           \
+        uint32_t v32 = (uint32_t)*value;                                                           \
+                                                                                                   \
+        switch (modify->width) {                                                                   \
+        case 2:                                                                                    \
+            modify->flags = cpu_alu_##name##_16(&v16, (uint16_t)modify->source, modify->flags);    \
+            *value = v16;                                                                          \
+            break;                                                                                 \
+        case 4:                                                                                    \
+            modify->flags = cpu_alu_##name##_32(&v32, (uint32_t)modify->source, modify->flags);    \
+            *value = v32;                                                                          \
+            break;                                                                                 \
+        default:                                                                                   \
+            modify->flags = cpu_alu_##name##_64(value, modify->source, modify->flags);             \
+            break;                                                                                 \
+        }                                                                                          \
+        return true;                                                                               \
+    }
+
 /* Sets rSP to a value of the stack's size (cpu_int_stack.c). */
 void cpu_stack_set(struct cpu *cpu, uint64_t value);
