@@ -8,7 +8,7 @@
 
 #include "base/print.h"
 #include "base/str.h"
-#include "engine/engine_vm_image.h"
+#include "engine/engine_isolation.h"
 #include "os/os_process.h"
 #include "os/os_time.h"
 #include "spec/spec_image.h"
@@ -287,8 +287,8 @@ static int complete(struct making *m, struct st_err *err)
     c->name = "unnamed";
     r = r < 0 ? r : engine_config_check(c, err);
     c->name = given;
-    if (r >= 0 && engine_vm_is_image(c)) {
-        r = engine_vm_image_check(c, err);
+    if (r >= 0 && engine_isolation_of(c)->check != NULL) {
+        r = engine_isolation_of(c)->check(c, err);
     }
     if (r < 0) {
         return r;
@@ -315,7 +315,7 @@ static int make(struct making *m, struct engine_instance **ret_instance, struct 
     if (r < 0) {
         return r;
     }
-    if (!st_streq(m->config.isolation, engine_vm.name) || !m->config.own_kernel) {
+    if (!m->config.own_kernel) {
         r = image_acquire(store, m->config.image, m->id, &m->image, err);
         m->acquired = r >= 0;
     }

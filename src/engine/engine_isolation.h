@@ -26,6 +26,9 @@ struct engine_launch {
 struct engine_isolation {
     const char *name;
     bool files; /* its root, volumes and network are the engine's to make before it starts */
+    /* Refuses by name what this isolation does not have, of a config that the image's own was
+     * merged into. NULL: it has everything. */
+    int (*check)(const struct engine_config *config, struct st_err *err);
     /* Writes the program's input into the run folder. */
     int (*prepare)(const struct engine_launch *launch, struct st_err *err);
     /* Ends whatever of the instance is left, with its monitor gone. */

@@ -158,8 +158,15 @@ static int exec_in(struct engine_instance *instance, const struct engine_exec_op
                    instance->config->name);
 }
 
+/* A machine with a kernel of its owner's has what strata-vm's own words say. */
+static int check(const struct engine_config *config, struct st_err *err)
+{
+    return engine_vm_is_image(config) ? engine_vm_image_check(config, err) : 0;
+}
+
 const struct engine_isolation engine_vm = {
     .name = "vm",
+    .check = check,
     .prepare = prepare,
     .clean = clean,
     .freeze = freeze,
