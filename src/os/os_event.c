@@ -29,6 +29,12 @@ int os_poll(struct pollfd *fds, size_t count, int timeout_ms)
     return OS_CALL(poll(fds, (nfds_t)count, timeout_ms));
 }
 
+bool os_is_ready(int fd, short events)
+{
+    struct pollfd poll = {.fd = fd, .events = events};
+    return os_poll(&poll, 1, 0) == 1;
+}
+
 int os_eventfd(unsigned value, int flags)
 {
     return OS_CALL(eventfd(value, flags | EFD_CLOEXEC));

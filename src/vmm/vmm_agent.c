@@ -9,6 +9,7 @@
  */
 #include "vmm/vmm_agent.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,9 +18,15 @@
 #include "base/heap.h"
 #include "base/print.h"
 #include "format/fmt_agent.h"
+#include "os/os_event.h"
 #include "os/os_file.h"
+#include "os/os_terminal.h"
 
-enum { FROM_GUEST_MAX = FMT_AGENT_DATA_MAX + FMT_AGENT_HEAD_BYTES, KILLED = 137 };
+enum {
+    FROM_GUEST_MAX = FMT_AGENT_DATA_MAX + FMT_AGENT_HEAD_BYTES,
+    KILLED = 137,
+    TERMINAL_CHUNK = 512
+};
 
 enum stream_number { IN, OUT, ERR, STREAMS };
 
@@ -34,16 +41,14 @@ struct link {
 
 struct vmm_agent_process {
     struct link link;
-    struct vmm_agent_process *next;
     struct os_watch watches[STREAMS];
     bool always_ready[STREAMS]; /* a file, which cannot be waited for */
-    bool main, started, input_ended;
+    bool input_ended;
     uint32_t window;
-    size_t output_done; /* of the record in from_guest */
-    int code;           /* once it has ended */
-    char error[512];    /* why it did not start; empty: it ran */
-    void (*ended)(void *argument, const struct vmm_agent_end *end);
-    void *argument;
+    size_t output_done;    /* of the record in from_guest */
+    size_t chunk[STREAMS]; /* what a descriptor that is ready takes without waiting */
+    int code;              /* once it has ended */
+    char error[512];       /* why it did not start; empty: it ran */
 };
 
 struct vmm_agent {
@@ -52,8 +57,9 @@ struct vmm_agent {
     struct st_buf setup, start;
     struct link control;
     bool control_used;
-    struct vmm_agent_process *processes;
-    struct vmm_agent_streams streams; /* the workload's, until it is started */
+    bool set_up;                        /* DONE has come */
+    struct vmm_agent_process *workload; /* NULL: it does not run */
+    struct vmm_agent_streams streams;   /* the workload's, until it is started */
     void (*ended)(void *argument, const struct vmm_agent_end *end);
     void *argument;
 };
@@ -172,12 +178,7 @@ static void close_stream(struct vmm_agent_process *process, enum stream_number n
 
 static void process_free(struct vmm_agent_process *process)
 {
-    struct vmm_agent_process **at = &process->link.agent->processes;
-
-    while (*at != process) {
-        at = &(*at)->next;
-    }
-    *at = process->next;
+    process->link.agent->workload = NULL;
     link_close(&process->link);
     for (unsigned n = 0; n < STREAMS; n++) {
         close_stream(process, n);
@@ -185,14 +186,19 @@ static void process_free(struct vmm_agent_process *process)
     free(process);
 }
 
-static void end_process(struct vmm_agent_process *process, int code, const char *error)
+static void tell_end(struct vmm_agent *agent, int code, const char *error)
 {
-    void (*ended)(void *, const struct vmm_agent_end *) = process->ended;
-    void *argument = process->argument;
     const struct vmm_agent_end end = {code, error};
 
+    agent->ended(agent->argument, &end);
+}
+
+static void end_process(struct vmm_agent_process *process, int code, const char *error)
+{
+    struct vmm_agent *agent = process->link.agent;
+
     process_free(process);
-    ended(argument, &end);
+    tell_end(agent, code, error);
 }
 
 /* The process's last record has come. */
@@ -227,11 +233,11 @@ static void read_input(struct vmm_agent_process *process)
 
     while (watch->fd >= 0 && link->connected && process->window > 0 && link->to_guest.length == 0 &&
            !process->input_ended) {
-        ssize_t got = os_read(watch->fd, bytes, ST_MIN(sizeof bytes, (size_t)process->window));
-
-        if (got == -ST_EAGAIN) {
+        if (!os_is_ready(watch->fd, POLLIN)) {
             break;
         }
+        ssize_t got = os_read(watch->fd, bytes, ST_MIN(sizeof bytes, (size_t)process->window));
+
         process->input_ended = got <= 0;
         got = got < 0 ? 0 : got;
         process->window -= (uint32_t)got;
@@ -266,13 +272,13 @@ static bool write_output(struct vmm_agent_process *process, enum stream_number n
         return true;
     }
     while (watch->fd >= 0 && process->output_done < record->size) {
-        ssize_t done = os_write(watch->fd, record->payload + process->output_done,
-                                record->size - process->output_done);
-
-        if (done == -ST_EAGAIN) {
+        if (!os_is_ready(watch->fd, POLLOUT)) {
             os_loop_change(process->link.agent->loop, watch, EPOLLOUT);
             return false;
         }
+        size_t size = ST_MIN(record->size - process->output_done, process->chunk[n]);
+        ssize_t done = os_write(watch->fd, record->payload + process->output_done, size);
+
         if (done < 0) {
             close_stream(process, n); /* nobody reads it: it is lost, as in a pipe */
             break;
@@ -320,10 +326,9 @@ static int watch_streams(struct vmm_agent_process *process, const struct vmm_age
             .fd = fds[n], .ready = n == IN ? input_ready : output_ready, .argument = process};
     }
     for (unsigned n = 0; n < STREAMS; n++) {
-        int r = fds[n] < 0 ? 0 : os_set_nonblocking(fds[n], true);
+        int r = fds[n] < 0 ? 0 : os_loop_add(process->link.agent->loop, &process->watches[n], 0);
 
-        r = r < 0 || fds[n] < 0 ? r
-                                : os_loop_add(process->link.agent->loop, &process->watches[n], 0);
+        process->chunk[n] = fds[n] >= 0 && os_is_terminal(fds[n]) ? TERMINAL_CHUNK : PIPE_BUF;
         process->always_ready[n] = r == -ST_EPERM;
         if (r < 0 && r != -ST_EPERM) {
             return r;
@@ -332,34 +337,27 @@ static int watch_streams(struct vmm_agent_process *process, const struct vmm_age
     return 0;
 }
 
-static int process_new(struct vmm_agent *agent, const void *start, size_t start_size,
-                       const struct vmm_agent_streams *streams,
-                       struct vmm_agent_process **ret_process)
+static int start_workload(struct vmm_agent *agent)
 {
     struct vmm_agent_process *process = calloc(1, sizeof *process);
     int r;
 
     if (process == NULL) {
-        struct vmm_agent_streams closed = *streams;
-
-        os_close(&closed.in);
-        os_close(&closed.out);
-        os_close(&closed.err);
         return -ST_ENOMEM;
     }
     link_init(&process->link, agent);
-    process->next = agent->processes;
-    agent->processes = process;
-    r = watch_streams(process, streams);
-    r = r < 0 ? r : fmt_agent_write(&process->link.to_guest, FMT_AGENT_START, start, start_size);
+    agent->workload = process;
+    r = watch_streams(process, &agent->streams);
+    agent->streams = (struct vmm_agent_streams){-1, -1, -1}; /* the watches' now */
+    r = r < 0 ? r
+              : fmt_agent_write(&process->link.to_guest, FMT_AGENT_START, agent->start.data,
+                                agent->start.length);
     r = r < 0 ? r
               : agent->sockets.open(agent->sockets.device, &process->link.stream, FMT_AGENT_PORT);
     if (r < 0) {
         process_free(process);
-        return r;
     }
-    *ret_process = process;
-    return 0;
+    return r;
 }
 
 /* ---- records ---- */
@@ -382,7 +380,6 @@ static enum heard heard_by_process(struct vmm_agent_process *process,
 {
     switch (record->type) {
     case FMT_AGENT_STARTED:
-        process->started = true;
         return DONE;
     case FMT_AGENT_WINDOW:
         if (st_add_overflows(process->window, fmt_agent_u32(record), &process->window)) {
@@ -406,16 +403,8 @@ static enum heard heard_by_process(struct vmm_agent_process *process,
     }
 }
 
-static void end_machine(struct vmm_agent *agent, int code, const char *error)
-{
-    const struct vmm_agent_end end = {code, error};
-
-    agent->ended(agent->argument, &end);
-}
-
 static enum heard heard_by_control(struct vmm_agent *agent, const struct fmt_agent_record *record)
 {
-    struct vmm_agent_process *process;
     char error[512];
 
     switch (record->type) {
@@ -427,23 +416,18 @@ static enum heard heard_by_control(struct vmm_agent *agent, const struct fmt_age
         flush(&agent->control);
         return DONE;
     case FMT_AGENT_DONE:
-        if (vmm_agent_workload(agent) != NULL) {
+        if (agent->set_up) {
             return BROKEN;
         }
-        if (process_new(agent, agent->start.data, agent->start.length, &agent->streams, &process) <
-            0) {
-            agent->streams = (struct vmm_agent_streams){-1, -1, -1};
-            end_machine(agent, 125, "the virtual machine's agent takes no process");
+        agent->set_up = true;
+        if (start_workload(agent) < 0) {
+            tell_end(agent, 125, "the virtual machine's agent takes no process");
             return BROKEN;
         }
-        agent->streams = (struct vmm_agent_streams){-1, -1, -1};
-        process->main = true;
-        process->ended = agent->ended;
-        process->argument = agent->argument;
         return DONE;
     case FMT_AGENT_FAILED:
         failure_text(record, error, sizeof error);
-        end_machine(agent, 125, error);
+        tell_end(agent, 125, error);
         return DONE;
     default:
         return BROKEN;
@@ -547,8 +531,8 @@ void vmm_agent_free(struct vmm_agent *agent)
     if (agent == NULL) {
         return;
     }
-    while (agent->processes != NULL) {
-        process_free(agent->processes);
+    if (agent->workload != NULL) {
+        process_free(agent->workload);
     }
     link_close(&agent->control);
     st_buf_done(&agent->setup);
@@ -564,48 +548,9 @@ struct plat_sockets *vmm_agent_sockets(struct vmm_agent *agent)
     return &agent->sockets;
 }
 
-void vmm_agent_reset(struct vmm_agent *agent)
-{
-    while (agent->processes != NULL) {
-        end_process(agent->processes, KILLED, NULL);
-    }
-    link_close(&agent->control);
-    link_init(&agent->control, agent);
-    agent->control_used = false;
-}
-
-int vmm_agent_exec(struct vmm_agent *agent, const void *start, size_t start_size,
-                   const struct vmm_agent_streams *streams,
-                   void (*ended)(void *argument, const struct vmm_agent_end *end), void *argument,
-                   struct vmm_agent_process **ret_process)
-{
-    struct vmm_agent_process *workload = vmm_agent_workload(agent);
-    int r;
-
-    if (workload == NULL || !workload->started) {
-        struct vmm_agent_streams closed = *streams;
-
-        os_close(&closed.in);
-        os_close(&closed.out);
-        os_close(&closed.err);
-        return -ST_ENOTCONN;
-    }
-    r = process_new(agent, start, start_size, streams, ret_process);
-    if (r == 0) {
-        (*ret_process)->ended = ended;
-        (*ret_process)->argument = argument;
-    }
-    return r;
-}
-
 struct vmm_agent_process *vmm_agent_workload(struct vmm_agent *agent)
 {
-    struct vmm_agent_process *process = agent->processes;
-
-    while (process != NULL && !process->main) {
-        process = process->next;
-    }
-    return process;
+    return agent->workload;
 }
 
 void vmm_agent_signal(struct vmm_agent_process *process, int signal_number)
@@ -622,11 +567,6 @@ void vmm_agent_resize(struct vmm_agent_process *process, uint16_t rows, uint16_t
                             (uint32_t)columns << 16 | rows) == 0) {
         flush(&process->link);
     }
-}
-
-void vmm_agent_forget(struct vmm_agent_process *process)
-{
-    process_free(process);
 }
 
 void vmm_agent_power_off(struct vmm_agent *agent)

@@ -1,7 +1,6 @@
 /*
  * The host's end of the agent in a workload's virtual machine (docs/vm-agent.md): sets the guest
- * up, runs the workload with this process's streams and other processes with theirs, and tells when
- * each has ended.
+ * up, runs the workload with this process's streams and tells when it has ended.
  *
  * All functions: lock of the loop (the device lock) held. What the guest sends is taken as hostile:
  * it can end its own processes' sessions wrongly, and nothing else.
@@ -49,23 +48,10 @@ void vmm_agent_free(struct vmm_agent *agent);
 /* What vio_vsock_new is given. */
 struct plat_sockets *vmm_agent_sockets(struct vmm_agent *agent);
 
-/* The machine was reset: whatever ran has ended with code 137. */
-void vmm_agent_reset(struct vmm_agent *agent);
-
-/* Runs another process; the streams are the agent's from here on, also on failure. `ended` is
- * called once. -ST_ENOTCONN: the workload does not run; -ST_E2BIG; -ST_ENOMEM. */
-int vmm_agent_exec(struct vmm_agent *agent, const void *start, size_t start_size,
-                   const struct vmm_agent_streams *streams,
-                   void (*ended)(void *argument, const struct vmm_agent_end *end), void *argument,
-                   struct vmm_agent_process **ret_process) ST_MUST_CHECK;
-
 /* The workload; NULL: it does not run. */
 struct vmm_agent_process *vmm_agent_workload(struct vmm_agent *agent);
 
 void vmm_agent_signal(struct vmm_agent_process *process, int signal_number);
 void vmm_agent_resize(struct vmm_agent_process *process, uint16_t rows, uint16_t columns);
-/* Gives the process up: it is sent SIGHUP, `ended` is not called. */
-void vmm_agent_forget(struct vmm_agent_process *process);
-
 /* Asks the guest to stop everything and switch off. */
 void vmm_agent_power_off(struct vmm_agent *agent);

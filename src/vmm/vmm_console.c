@@ -37,15 +37,9 @@ struct vmm_console {
 
 /* ---- output ---- */
 
-static bool has_room(int fd)
-{
-    struct pollfd poll = {.fd = fd, .events = POLLOUT};
-    return os_poll(&poll, 1, 0) == 1;
-}
-
 void vmm_console_flush(struct vmm_console *console)
 {
-    while (console->waiting_length > 0 && has_room(console->config.out_fd)) {
+    while (console->waiting_length > 0 && os_is_ready(console->config.out_fd, POLLOUT)) {
         size_t size = ST_MIN(console->waiting_length, (size_t)CHUNK);
         ssize_t written =
             os_write(console->config.out_fd, console->waiting + console->waiting_at, size);

@@ -3,6 +3,7 @@
 a writable layer on ext4, and what docs/vm-agent.md promises."""
 import os
 import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -70,8 +71,8 @@ class WorkloadLab(Lab):
                 file.write(b"".join(f"{key}={value}\0".encode() for key, value in pairs))
         return [PROGRAM, "--accel", "software", "--run", self.folder.name, "--memory", "256m", "--kernel", self.kernel,
                 "--initrd", self.initrd, "--append", "console=ttyS0 panic=-1", "--serial", "file:" + self.path("serial"),
-                "--disk", self.path("root") + ",ro", "--disk", self.path("upper"), "--net", "user",
-                "--workload", folder]
+                "--disk", self.path("root") + ",ro", "--disk", self.path("upper"),
+                *(("--net", "user") if "address" in (setup or SETUP) else ()), "--workload", folder]
 
     def runs(self, *arguments, stdin=b"", timeout=120, **settings):
         done = subprocess.run(self.workload(*arguments, **settings), input=stdin, capture_output=True, timeout=timeout)
@@ -86,6 +87,27 @@ def streams_exit_code_and_what_it_finds_itself_in(lab):
     lines = out.splitlines()
     check(lines[:4] == ["from stdin", "1 green tested", "0", "127.0.0.1 localhost"], out)
     check("10.0.2.15/24" in lines[4], out)
+
+
+def without_a_network_in_the_narrower_jail(lab):
+    setup = {key: value for key, value in SETUP.items() if key not in ("address", "gateway", "dns")}
+    reader, writer = os.pipe()
+    process = subprocess.Popen(lab.workload("sh", "-c", "sleep 1; echo ready; cat; ip addr | wc -l", setup=setup), stdin=reader,
+                               stdout=subprocess.PIPE)
+    try:
+        # While nothing is there to read, the machine must not stand still.
+        check(select.select([process.stdout], [], [], 60)[0], "it waits for its input before it goes on")
+        check(process.stdout.readline() == b"ready\n", "it does not start")
+        check(os.get_blocking(reader), "a descriptor that it shares was made non-blocking")
+        os.write(writer, b"late\n")
+        os.close(writer)
+        out = process.communicate(timeout=60)[0].decode().split()
+        check(out[0] == "late" and int(out[1]) > 0 and process.returncode == 0, out, process.returncode)
+        check(os.get_blocking(reader), "a descriptor that it shares was left non-blocking")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
 
 
 def much_output_and_much_input(lab):
@@ -152,6 +174,7 @@ def a_terminal_with_its_size(lab):
 
 
 if __name__ == "__main__":
-    main([streams_exit_code_and_what_it_finds_itself_in, much_output_and_much_input, programs_that_cannot_run_say_why,
+    main([streams_exit_code_and_what_it_finds_itself_in, without_a_network_in_the_narrower_jail,
+          much_output_and_much_input, programs_that_cannot_run_say_why,
           another_user_in_another_folder, what_was_written_is_there_the_next_time, signals_reach_it,
           a_terminal_with_its_size], WorkloadLab)
