@@ -84,6 +84,8 @@ static int read_net(const char *text, struct vmm_net *ret_net, struct st_err *er
     for (char *word; (word = next_word(&cursor, &value)) != NULL;) {
         if (st_streq(word, "restrict") && value == NULL) {
             ret_net->restricted = true;
+        } else if (st_streq(word, "no-loopback") && value == NULL) {
+            ret_net->no_loopback = true;
         } else if (st_streq(word, "mac") && value != NULL) {
             if (read_mac(value, ret_net->mac) < 0) {
                 return st_fail(err, ST_EINVAL, "--net: \"%s\" is not a card's address", value);

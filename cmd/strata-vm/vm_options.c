@@ -27,7 +27,8 @@ const struct cli_option vm_machine_options[] = {
      .value = "KIND[,OPTION...]",
      .help = "Add a virtio network card. KIND is user, a network of ordinary sockets behind which "
              "the guest is 10.0.2.15 and the host 10.0.2.2, or none. Options: mac=ADDRESS, "
-             "restrict (nothing outside is reached). May be repeated."},
+             "restrict (nothing outside is reached), no-loopback (nothing that listens on the "
+             "host's loopback is). May be repeated."},
     {.name = "publish",
      .letter = 'p',
      .kind = CLI_LIST,

@@ -225,7 +225,7 @@ int engine_vm_image_arguments(const struct engine_launch *launch, struct st_buf 
         return r;
     }
     add(to, "--append=", "console=ttyS0 panic=-1 quiet", "");
-    add(to, "--net=", "user", "");
+    add(to, "--net=", "user,no-loopback", "");
     add(to, "--log-level=", "error", "");
     add(to, "--workload=", launch->folder, "");
     if (resources->memory_bytes > 0) {

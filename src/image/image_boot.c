@@ -118,7 +118,7 @@ static int open_kernel(const struct image_store *store, struct st_err *err)
         return -ST_ENOTFOUND;
     }
     int r = fd < 0 ? fd : os_read_text(fd, "package", record, sizeof(record));
-    if (r >= 0 && !st_starts_with(record, "strata-kernel 1 ")) {
+    if (r >= 0 && !st_starts_with(record, IMAGE_KERNEL_RECORD)) {
         r = st_fail(err, ST_EVERSION, "%s/kernel: not version 1 of the kernel's folder",
                     store->path);
     } else if (r < 0) {

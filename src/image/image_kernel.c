@@ -20,7 +20,6 @@
 #include "os/os_file.h"
 
 #define META_PACKAGE "linux-image-cloud-" IMAGE_ARCHITECTURE
-#define RECORD "strata-kernel 1 "
 
 enum {
     OUTPUT_MAX_BYTES = 1 << 20,
@@ -149,7 +148,7 @@ static int assemble(int work_fd, const char *folder, const char *file, struct st
 {
     char release[PACKAGE_SIZE];
     char path[FILE_SIZE];
-    char record[FILE_SIZE + sizeof(RECORD) + 2];
+    char record[FILE_SIZE + sizeof(IMAGE_KERNEL_RECORD) + 2];
     st_auto(buf) struct st_buf modules_path = ST_BUF_HEAP(8192);
     st_auto(buf) struct st_buf tree = ST_BUF_HEAP(8192);
     st_auto(fd) int tree_fd = os_openat(work_fd, "tree", O_RDONLY | O_DIRECTORY, 0);
@@ -174,7 +173,7 @@ static int assemble(int work_fd, const char *folder, const char *file, struct st
         return count;
     }
     st_snprintf(path, sizeof(path), "tree/boot/vmlinuz-%s", release);
-    st_snprintf(record, sizeof(record), RECORD "%s\n", file);
+    st_snprintf(record, sizeof(record), IMAGE_KERNEL_RECORD "%s\n", file);
     r = os_renameat2(work_fd, path, work_fd, "kernel/vmlinuz", 0);
     if (r == 0) {
         r = os_replace_file(work_fd, "kernel/package", record, strlen(record), 0644, false);
@@ -188,9 +187,9 @@ static int assemble(int work_fd, const char *folder, const char *file, struct st
 /* Is this package's kernel in the store? */
 static bool is_there(const struct image_store *store, const char *file)
 {
-    char record[FILE_SIZE + sizeof(RECORD)];
+    char record[FILE_SIZE + sizeof(IMAGE_KERNEL_RECORD)];
     return os_read_text(store->fd, "kernel/package", record, sizeof(record)) >= 0 &&
-           st_streq(st_after_prefix(record, RECORD), file);
+           st_streq(st_after_prefix(record, IMAGE_KERNEL_RECORD), file);
 }
 
 /* The new folder comes in place; an older one is in the work folder afterwards. */

@@ -7,6 +7,9 @@
 #include "store/store_work.h"
 #include "json/json_bind.h"
 
+/* What the file `package` of the folder `kernel` begins with; the package's file name follows. */
+#define IMAGE_KERNEL_RECORD "strata-kernel 1 "
+
 struct image_store {
     char *path;    /* absolute, of the folder images/ */
     int fd;        /* images/ */

@@ -39,8 +39,9 @@ struct net_ports;
 
 /* A network card on a user-mode network of its own. */
 struct vmm_net {
-    uint8_t mac[6];  /* all zero: one is made from the machine's name and the card's number */
-    bool restricted; /* the guest reaches nothing outside */
+    uint8_t mac[6];   /* all zero: one is made from the machine's name and the card's number */
+    bool restricted;  /* the guest reaches nothing outside */
+    bool no_loopback; /* nor what listens on the host's loopback alone */
     const struct net_ports *ports; /* published; NULL: none. The caller's. */
 };
 

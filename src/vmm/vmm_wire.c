@@ -180,7 +180,7 @@ static int open_nets(struct vmm *vmm, struct st_err *err)
         struct net_user_config config = {
             .platform = vmm->platform,
             .restricted = net->restricted,
-            .host_loopback = true,
+            .host_loopback = !net->no_loopback,
             .hostname = vmm->config.name,
             .ports = net->ports,
         };

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,19 @@ def a_program_that_is_not_there(lab):
     check(code == 127 and out == "" and "no-such-program" in err, code, out, err)
 
 
+def what_listens_on_the_hosts_loopback_is_not_reached(lab):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        address = f"http://10.0.2.2:{server.getsockname()[1]}/"
+        code, _, _ = lab.run("--rm", "busybox", "wget", "-q", "-O", "-", address)
+        check(code == 1, code)
+        try:
+            server.accept()
+            raise AssertionError("the guest came through")
+        except BlockingIOError:
+            pass
+
+
 def an_instance_that_is_kept(lab):
     name = "kept"
     check(lab.run("-d", "--name", name, "busybox", "sh", "-c",
@@ -97,7 +111,8 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory(prefix="strata-isolation.") as place:
         lab = Lab(place)
-        for case in (one_command_and_its_streams, a_program_that_is_not_there, an_instance_that_is_kept,
+        for case in (one_command_and_its_streams, a_program_that_is_not_there,
+                     what_listens_on_the_hosts_loopback_is_not_reached, an_instance_that_is_kept,
                      what_is_not_there_yet_is_refused_by_name):
             started = time.monotonic()
             try:
