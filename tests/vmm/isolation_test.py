@@ -67,7 +67,7 @@ def what_listens_on_the_hosts_loopback_is_not_reached(lab):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         address = f"http://10.0.2.2:{server.getsockname()[1]}/"
-        code, _, _ = lab.run("--rm", "busybox", "wget", "-q", "-O", "-", address)
+        code, _, _ = lab.run("--rm", "busybox", "wget", "-q", "-O", "-", address, timeout=30)
         check(code == 1, code)
         try:
             server.accept()
