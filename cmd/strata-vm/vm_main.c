@@ -152,6 +152,7 @@ static int open_doors(struct program *program, struct st_err *err)
         return st_fail_os(err, r, "cannot watch for signals");
     }
     if (program->config.control != NULL) {
+        /* The last machine's, whose jail could not remove it. */
         (void)os_unlinkat(AT_FDCWD, program->config.control, 0);
         r = os_unix_listen(program->config.control, SOCK_STREAM, 8, 0600);
         r = r < 0 ? r : vmm_control_new(program->vmm, r, &program->control);
@@ -166,10 +167,12 @@ static int open_doors(struct program *program, struct st_err *err)
 
 static int live(struct program *program, struct vmm_ending *ret_ending, struct st_err *err)
 {
-    vmm_jail_begin();
+    struct vmm_jail jail = {.network = program->config.machine.nets_count > 0};
+    if (!program->config.no_jail) {
+        vmm_jail_begin(&jail);
+    }
     int r = vmm_new(&program->config.machine, &program->vmm, err);
     r = r < 0 ? r : open_doors(program, err);
-    struct vmm_jail jail = {.network = program->config.machine.nets_count > 0};
     if (r >= 0 && !program->config.no_jail) {
         r = vmm_jail_process(&jail, err);
     }
@@ -220,9 +223,6 @@ static int run(struct cli *cli, struct st_err *err)
         r = r < 0 ? r : workload_code(&program, &ending, &code, err);
         vmm_free(program.vmm);
         os_close(&program.signals.fd);
-    }
-    if (program.config.control != NULL) {
-        (void)os_unlinkat(AT_FDCWD, program.config.control, 0);
     }
     vm_config_done(&program.config);
     if (r < 0) {

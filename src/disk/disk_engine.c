@@ -112,6 +112,7 @@ static void *work(void *argument)
     struct disk_engine *engine = argument;
     struct plat_block_request *request;
 
+    os_thread_name("disk");
     while (os_read_exactly(engine->requests[0], &request, sizeof request) == 0 && request != NULL) {
         note_of(request)->result = carry_out(request);
         (void)os_write_all(engine->results[1], &request, sizeof request);

@@ -272,6 +272,7 @@ static void *serve(void *argument)
     struct net_user *user = argument;
     uint64_t count;
 
+    os_thread_name("net");
     plat_lock(user->platform);
     while (!user->ending) {
         uint32_t timeout_ms = WAIT_MAX_MS;

@@ -1,156 +1,257 @@
 /*
  * The jail: see vmm_jail.h.
  *
- * Filters are lists of calls with one outcome, which the kernel turns into a bitmap, so that a call
- * that is allowed costs nothing. What is not in a list fails with EPERM rather than ending the
- * machine: a C library's fallback must not be a guest's crash, and the call is as much refused.
+ * Filters are constant tables, made by the compiler from lists of calls: a few questions about
+ * arguments, then one comparison a call that jumps to the one outcome. The kernel turns what is
+ * allowed without a question into a bitmap, so that such a call costs nothing. What is not in a
+ * list fails with EPERM rather than ending the machine: a C library's fallback must not be a
+ * guest's crash, and the call is as much refused.
  */
 #include "vmm/vmm_jail.h"
 
+#include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "base/attr.h"
+#include "base/heap.h"
+#include "base/print.h"
+#include "os/os_file.h"
 #include "os/os_identity.h"
+#include "os/os_mount.h"
 #include "os/os_process.h"
 #include "os/os_security.h"
 #include "os/os_thread.h"
 #include "sandbox/sbx_caps.h"
 
-enum { PROGRAM_MAX = 256 };
+/* ---- the filters ---- */
 
 /* What running a guest takes: its memory, clocks, waking threads, its devices' descriptors. */
-static const uint16_t machine_calls[] = {
-    SYS_read,
-    SYS_write,
-    SYS_readv,
-    SYS_writev,
-    SYS_pread64,
-    SYS_pwrite64,
-    SYS_preadv,
-    SYS_pwritev,
-    SYS_fdatasync,
-    SYS_fallocate,
-    SYS_lseek,
-    SYS_fstat,
-    SYS_close,
-    SYS_poll,
-    SYS_ppoll,
-    SYS_ioctl,
-    SYS_epoll_ctl,
-    SYS_epoll_wait,
-    SYS_epoll_pwait,
-    SYS_timerfd_settime,
-    SYS_eventfd2,
-    SYS_io_uring_enter,
-    SYS_sendto,
-    SYS_recvfrom,
-    SYS_sendmsg,
-    SYS_recvmsg,
-    SYS_shutdown,
-    SYS_mmap,
-    SYS_munmap,
-    SYS_mremap,
-    SYS_madvise,
-    SYS_mprotect,
-    SYS_brk,
-    SYS_memfd_create,
-    SYS_ftruncate,
-    SYS_futex,
-    SYS_rt_sigreturn,
-    SYS_rt_sigprocmask,
-    SYS_rt_sigaction,
-    SYS_sigaltstack,
-    SYS_tgkill,
-    SYS_gettid,
-    SYS_getpid,
-    SYS_sched_yield,
-    SYS_clock_gettime,
-    SYS_clock_nanosleep,
-    SYS_gettimeofday,
-    SYS_getrandom,
-    SYS_restart_syscall,
-    SYS_exit,
-    SYS_exit_group,
-    SYS_membarrier,
+#define MACHINE_CALLS(X)                                                                           \
+    X(read)                                                                                        \
+    X(write)                                                                                       \
+    X(readv)                                                                                       \
+    X(writev)                                                                                      \
+    X(pread64)                                                                                     \
+    X(pwrite64)                                                                                    \
+    X(preadv)                                                                                      \
+    X(pwritev)                                                                                     \
+    X(fdatasync)                                                                                   \
+    X(fallocate)                                                                                   \
+    X(lseek)                                                                                       \
+    X(fstat)                                                                                       \
+    X(newfstatat) /* as C libraries do fstat */                                                    \
+    X(close)                                                                                       \
+    X(poll)                                                                                        \
+    X(ppoll)                                                                                       \
+    X(epoll_ctl)                                                                                   \
+    X(epoll_wait)                                                                                  \
+    X(epoll_pwait)                                                                                 \
+    X(timerfd_settime)                                                                             \
+    X(eventfd2)                                                                                    \
+    X(io_uring_enter)                                                                              \
+    X(sendto)                                                                                      \
+    X(recvfrom)                                                                                    \
+    X(sendmsg)                                                                                     \
+    X(recvmsg)                                                                                     \
+    X(shutdown)                                                                                    \
+    X(munmap)                                                                                      \
+    X(mremap)                                                                                      \
+    X(madvise)                                                                                     \
+    X(brk)                                                                                         \
+    X(memfd_create)                                                                                \
+    X(ftruncate)                                                                                   \
+    X(futex)                                                                                       \
+    X(rt_sigreturn)                                                                                \
+    X(rt_sigprocmask)                                                                              \
+    X(rt_sigaction)                                                                                \
+    X(sigaltstack)                                                                                 \
+    X(gettid)                                                                                      \
+    X(getpid)                                                                                      \
+    X(sched_yield)                                                                                 \
+    X(clock_gettime)                                                                               \
+    X(clock_nanosleep)                                                                             \
+    X(gettimeofday)                                                                                \
+    X(getrandom)                                                                                   \
+    X(restart_syscall)                                                                             \
+    X(exit)                                                                                        \
+    X(exit_group)                                                                                  \
+    X(membarrier)
+
+/* Besides, for whatever thread of the process: one that began before the filter was loaded may not
+ * have dropped its capabilities yet. */
+#define PROCESS_CALLS(X)                                                                           \
+    X(set_robust_list)                                                                             \
+    X(rseq)                                                                                        \
+    X(prctl)                                                                                       \
+    X(capset)                                                                                      \
+    X(seccomp)                                                                                     \
+    X(dup)                                                                                         \
+    X(pipe2)                                                                                       \
+    X(sched_getaffinity)                                                                           \
+    X(getrusage)                                                                                   \
+    X(uname)
+
+/* Clients of sockets that listen: the control socket's, the debugger's, published ports'. */
+#define SOCKET_CALLS(X)                                                                            \
+    X(accept)                                                                                      \
+    X(accept4)                                                                                     \
+    X(getsockname)                                                                                 \
+    X(getpeername)                                                                                 \
+    X(setsockopt)                                                                                  \
+    X(getsockopt)                                                                                  \
+    X(fcntl)
+
+/* What connections of the user-mode network take, reading resolv.conf included. */
+#define NETWORK_CALLS(X)                                                                           \
+    X(socket)                                                                                      \
+    X(socketpair)                                                                                  \
+    X(bind)                                                                                        \
+    X(connect)                                                                                     \
+    X(listen)                                                                                      \
+    X(openat)                                                                                      \
+    X(select)                                                                                      \
+    X(pselect6)
+
+#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD_ARGUMENT(number) LOAD(args[number]) /* its low half */
+#define IF(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
+#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define REFUSE(error) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
+
+/* At the start of each filter. The own process is filled in when it is loaded. */
+#define QUESTIONS                                                                                  \
+    LOAD(arch), IF(AUDIT_ARCH_X86_64, 1, 0), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),  \
+        LOAD(nr), /* a terminal that others use is not typed into */                               \
+        IF(SYS_ioctl, 0, 5), LOAD_ARGUMENT(1), IF(TIOCSTI, 2, 0), IF(TIOCLINUX, 1, 0), ALLOW,      \
+        REFUSE(ST_EPERM), /* no address can be written and executed */                             \
+        IF(SYS_mmap, 1, 0), IF(SYS_mprotect, 0, 5), LOAD_ARGUMENT(2),                              \
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, PROT_WRITE | PROT_EXEC),                               \
+        IF(PROT_WRITE | PROT_EXEC, 1, 0), ALLOW, REFUSE(ST_EPERM), /* signals stay in here */      \
+        IF(SYS_tgkill, 0, 4), LOAD_ARGUMENT(0), IF(OWN_PROCESS, 0, 1), ALLOW, REFUSE(ST_EPERM)
+
+/* Threads are started by clone, whose flags can be seen. */
+#define QUESTIONS_OF_CLONE                                                                         \
+    IF(SYS_clone3, 0, 1), REFUSE(ST_ENOSYS), IF(SYS_clone, 0, 4), LOAD_ARGUMENT(0),                \
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 1, 0), ALLOW, REFUSE(ST_EPERM)
+
+enum {
+    OWN_PROCESS = 0x7fffffff, /* no process has this number */
+    NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+                 CLONE_NEWPID | CLONE_NEWNET,
+    PROGRAM_MAX = 128,
 };
 
-/* Besides, for whatever thread of the process. */
-static const uint16_t process_calls[] = {
-    SYS_clone,
-    SYS_clone3,
-    SYS_set_robust_list,
-    SYS_rseq,
-    SYS_prctl,
-    SYS_seccomp,
-    SYS_dup,
-    SYS_pipe2,
-    SYS_unlinkat,
-    SYS_unlink,
-    SYS_kill,
-    SYS_wait4,
-    SYS_sched_getaffinity,
-    SYS_getrusage,
-    SYS_uname,
-};
+/* A list is a run of comparisons, then the two outcomes; a comparison knows how many follow it. */
+#define FILTER(name, questions, calls)                                                             \
+    enum { calls(name##_PLACE) name##_CALLS };                                                     \
+    static const struct sock_filter name[] = {questions, calls(name##_TEST) REFUSE(ST_EPERM),      \
+                                              ALLOW};                                              \
+    _Static_assert(ST_COUNT(name) <= PROGRAM_MAX, "PROGRAM_MAX")
 
-/* What connections of the user-mode network and of the control socket take, names looked up
- * included. */
-static const uint16_t network_calls[] = {
-    SYS_socket,  SYS_socketpair,  SYS_bind,        SYS_connect,    SYS_listen,     SYS_accept,
-    SYS_accept4, SYS_getsockname, SYS_getpeername, SYS_setsockopt, SYS_getsockopt, SYS_fcntl,
-    SYS_openat,  SYS_newfstatat,  SYS_select,      SYS_pselect6,
-};
+#define THREAD_LIST(X) MACHINE_CALLS(X)
+#define thread_filter_PLACE(call) thread_at_##call,
+#define thread_filter_TEST(call)                                                                   \
+    IF(SYS_##call, (uint8_t)(thread_filter_CALLS - thread_at_##call), 0),
+FILTER(thread_filter, QUESTIONS, THREAD_LIST);
 
-struct program {
-    struct sock_filter code[PROGRAM_MAX];
-    uint16_t length;
-};
+#define THREAD_NETWORK_LIST(X) MACHINE_CALLS(X) SOCKET_CALLS(X) NETWORK_CALLS(X)
+#define thread_network_filter_PLACE(call) thread_network_at_##call,
+#define thread_network_filter_TEST(call)                                                           \
+    IF(SYS_##call, (uint8_t)(thread_network_filter_CALLS - thread_network_at_##call), 0),
+FILTER(thread_network_filter, QUESTIONS, THREAD_NETWORK_LIST);
 
-static void emit(struct program *program, uint16_t code, uint32_t k, uint8_t yes, uint8_t no)
+#define PROCESS_QUESTIONS QUESTIONS, QUESTIONS_OF_CLONE
+#define PROCESS_LIST(X) MACHINE_CALLS(X) PROCESS_CALLS(X) SOCKET_CALLS(X)
+#define process_filter_PLACE(call) process_at_##call,
+#define process_filter_TEST(call)                                                                  \
+    IF(SYS_##call, (uint8_t)(process_filter_CALLS - process_at_##call), 0),
+FILTER(process_filter, PROCESS_QUESTIONS, PROCESS_LIST);
+
+#define PROCESS_NETWORK_LIST(X) MACHINE_CALLS(X) PROCESS_CALLS(X) SOCKET_CALLS(X) NETWORK_CALLS(X)
+#define process_network_filter_PLACE(call) process_network_at_##call,
+#define process_network_filter_TEST(call)                                                          \
+    IF(SYS_##call, (uint8_t)(process_network_filter_CALLS - process_network_at_##call), 0),
+FILTER(process_network_filter, PROCESS_QUESTIONS, PROCESS_NETWORK_LIST);
+
+static int load(const struct sock_filter *code, size_t count, unsigned flags)
 {
-    program->code[program->length++] =
-        (struct sock_filter){.code = code, .k = k, .jt = yes, .jf = no};
-}
-
-/* Lets these calls through. */
-static void emit_calls(struct program *program, const uint16_t *calls, size_t count)
-{
+    struct sock_filter own[PROGRAM_MAX];
+    struct sock_fprog filter = {.len = (uint16_t)count, .filter = own};
+    memcpy(own, code, count * sizeof *code);
     for (size_t i = 0; i < count; i++) {
-        emit(program, BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
-        emit(program, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+        if (own[i].k == OWN_PROCESS) {
+            own[i].k = (uint32_t)os_getpid();
+        }
     }
+    return os_seccomp(SECCOMP_SET_MODE_FILTER, flags, &filter);
 }
 
-_Static_assert(2 * (ST_COUNT(machine_calls) + ST_COUNT(process_calls) + ST_COUNT(network_calls)) +
-                       8 <
-                   256,
-               "PROGRAM_MAX");
+/* ---- namespaces and the root ---- */
 
-static int load(bool whole_process, bool network)
+/* A user namespace gives who has no privileges those over what is new in it. Files that the process
+ * makes in there want its user to be somebody. */
+static void enter_user_namespace(void)
 {
-    struct program program = {.length = 0};
-    emit(&program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-    emit(&program, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-    emit(&program, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-    emit(&program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-    emit_calls(&program, machine_calls, ST_COUNT(machine_calls));
-    if (whole_process) {
-        emit_calls(&program, process_calls, ST_COUNT(process_calls));
+    char map[64];
+    uid_t user = os_geteuid();
+    gid_t group = os_getegid();
+    if (os_unshare(CLONE_NEWUSER) < 0) {
+        return;
     }
-    if (network) {
-        emit_calls(&program, network_calls, ST_COUNT(network_calls));
-    }
-    emit(&program, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ST_EPERM, 0, 0);
-    struct sock_fprog filter = {.len = program.length, .filter = program.code};
-    return os_seccomp(SECCOMP_SET_MODE_FILTER, whole_process ? SECCOMP_FILTER_FLAG_TSYNC : 0,
-                      &filter);
+    st_snprintf(map, sizeof map, "%u %u 1", user, user);
+    (void)os_write_text(AT_FDCWD, "/proc/self/uid_map", map);
+    (void)os_write_text(AT_FDCWD, "/proc/self/setgroups", "deny");
+    st_snprintf(map, sizeof map, "%u %u 1", group, group);
+    (void)os_write_text(AT_FDCWD, "/proc/self/gid_map", map);
 }
+
+/* The user-mode network looks for name servers where they are listed. */
+static void copy_name_servers(int root)
+{
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(64 << 10);
+    if (os_read_file(AT_FDCWD, "/etc/resolv.conf", &text) < 0 ||
+        os_mkdirat(root, "etc", 0755) < 0) {
+        return;
+    }
+    st_auto(fd) int fd = os_openat(root, "etc/resolv.conf", O_WRONLY | O_CREAT | O_EXCL, 0644);
+    if (fd >= 0) {
+        (void)os_write_all(fd, text.data, text.length);
+    }
+}
+
+/* A file system of the machine's own that is mounted nowhere. Its descriptor, or -ST_Exxx. */
+static int make_root(bool network)
+{
+    st_auto(fd) int fs = os_fsopen("tmpfs", FSOPEN_CLOEXEC);
+    int r = fs;
+    r = r < 0 ? r : os_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0);
+    r = r < 0 ? r : os_fsconfig(fs, FSCONFIG_SET_STRING, "size", "128k", 0);
+    r = r < 0 ? r : os_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+    r = r < 0 ? r : os_fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    if (r < 0) {
+        return r;
+    }
+    st_auto(fd) int root = r;
+    if (network) {
+        copy_name_servers(root);
+    }
+    const struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC};
+    r = os_mount_setattr(root, "", AT_EMPTY_PATH, &read_only);
+    return r < 0 ? r : os_take_fd(root);
+}
+
+/* ---- the process ---- */
 
 static void drop_capabilities(void)
 {
@@ -159,29 +260,54 @@ static void drop_capabilities(void)
     (void)os_capset(&none);
 }
 
-void vmm_jail_begin(void)
-{
-    os_thread_on_start(drop_capabilities);
-}
-
-int vmm_jail_process(const struct vmm_jail *jail, struct st_err *err)
+void vmm_jail_begin(struct vmm_jail *jail)
 {
     struct os_capabilities now = {0};
-    /* Where it may not (no privilege, or threads that share the file system's root) it goes on
-     * without: what is open is all there is either way. */
-    (void)os_unshare(CLONE_NEWIPC | CLONE_NEWUTS);
+    os_thread_on_start(drop_capabilities);
+    /* Where it may not it goes on without: what is open is all there is either way. Who has some
+     * capability may need it for what is yet to be opened, and keeps it till then. */
+    if (os_capget(&now) >= 0 && now.permitted == 0) {
+        enter_user_namespace();
+    }
+    (void)os_unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS);
+    (void)sbx_caps_bound(0);
+    jail->root = make_root(jail->network);
+}
+
+static int enter_root(struct vmm_jail *jail)
+{
+    int r = 0;
+    if (jail->root >= 0) {
+        r = os_fchdir(jail->root);
+        r = r < 0 ? r : os_chroot(".");
+        os_close(&jail->root);
+    }
+    return r;
+}
+
+int vmm_jail_process(struct vmm_jail *jail, struct st_err *err)
+{
+    struct os_capabilities now = {0};
     if (!jail->network) {
         (void)os_unshare(CLONE_NEWNET);
     }
-    (void)sbx_caps_bound(0);
+    int r = enter_root(jail);
+    if (r < 0) {
+        return st_fail_os(err, r, "the machine's process cannot be given a root of its own");
+    }
     drop_capabilities();
-    int r = os_capget(&now);
+    r = os_capget(&now);
     if (r < 0 || (now.effective | now.permitted | now.inheritable) != 0) {
         return st_fail(err, ST_EPERM, "capabilities cannot be given up");
     }
     r = os_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     r = r < 0 ? r : os_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    r = r < 0 ? r : load(true, true);
+    if (r >= 0) {
+        r = jail->network
+                ? load(process_network_filter, ST_COUNT(process_network_filter),
+                       SECCOMP_FILTER_FLAG_TSYNC)
+                : load(process_filter, ST_COUNT(process_filter), SECCOMP_FILTER_FLAG_TSYNC);
+    }
     return r < 0 ? st_fail_os(err, r, "the machine's process cannot be locked up") : 0;
 }
 
@@ -190,5 +316,6 @@ int vmm_jail_thread(void *argument, bool is_vcpu)
     const struct vmm_jail *jail = argument;
     (void)is_vcpu;
     /* A guest's frame is looked at on its own thread, and may begin a connection. */
-    return load(false, jail->network);
+    return jail->network ? load(thread_network_filter, ST_COUNT(thread_network_filter), 0)
+                         : load(thread_filter, ST_COUNT(thread_filter), 0);
 }

@@ -87,6 +87,11 @@ class Lab:
     def start(self, verb, *options, append=""):
         return Machine(self.command(verb, *options, append=append))
 
+    @staticmethod
+    def start_command(command, **process):
+        """As start, with what subprocess.Popen should know of the process."""
+        return Machine(command, **process)
+
     def run(self, verb, *options, append="", timeout=120):
         """(exit code, output, errors) of a machine that ends by itself."""
         done = subprocess.run(self.command(verb, *options, append=append), stdin=subprocess.DEVNULL, capture_output=True,
@@ -97,8 +102,9 @@ class Lab:
 class Machine:
     """One that runs, with its serial line on pipes."""
 
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def __init__(self, command, **process):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        **process)
         self.text = ""
 
     def __enter__(self):
