@@ -27,6 +27,11 @@ int os_mprotect(void *address, size_t size, int protection)
     return OS_CALL(mprotect(address, size, protection));
 }
 
+int os_madvise(void *address, size_t size, int advice)
+{
+    return OS_CALL(madvise(address, size, advice));
+}
+
 int os_mremap_to(void *from, size_t size, void *to)
 {
     return OS_CALL(mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED ? -1

@@ -12,6 +12,8 @@ int os_mmap(void *wish, size_t size, int protection, int flags, int fd, off_t at
             void **ret_address);
 int os_munmap(void *address, size_t size);
 int os_mprotect(void *address, size_t size, int protection);
+/* `advice` is madvise(2)'s. */
+int os_madvise(void *address, size_t size, int advice);
 /* Moves a mapping over what is at `to`, in one step. */
 int os_mremap_to(void *from, size_t size, void *to);
 
