@@ -26,6 +26,7 @@ struct vm_config {
     struct vmm_workload workload; /* machine.workload, if there is one */
     struct st_buf setup, start;   /* its settings */
     bool terminal;                /* the workload's streams are a terminal */
+    int supervisor;               /* a socket; -1: none */
     bool no_jail;
 };
 

@@ -199,6 +199,8 @@ int vm_config_read(const struct cli *cli, struct vm_config *ret_config, struct s
     *ret_config = (struct vm_config){
         .control = cli_text(cli, "control"),
         .gdb = cli_text(cli, "gdb"),
+        .supervisor =
+            cli_given(cli, "supervisor") ? (int)cli_number(cli, "supervisor") & INT32_MAX : -1,
         .no_jail = cli_flag(cli, "no-jail"),
         .machine =
             {

@@ -16,6 +16,7 @@
 #include "vmm/vmm_control.h"
 #include "vmm/vmm_gdb.h"
 #include "vmm/vmm_jail.h"
+#include "vmm/vmm_supervisor.h"
 
 /* The machine and what this program puts around it. */
 struct program {
@@ -23,6 +24,7 @@ struct program {
     struct vmm *vmm;
     struct vmm_control *control;
     struct vmm_gdb *gdb;
+    struct vmm_supervisor *supervisor;
     struct os_watch signals;
     struct termios terminal; /* as it was */
     bool raw;
@@ -160,6 +162,15 @@ static int open_doors(struct program *program, struct st_err *err)
             return st_fail_os(err, r, "control socket %s", program->config.control);
         }
     }
+    if (program->config.supervisor >= 0) {
+        r = os_set_cloexec(program->config.supervisor, true);
+        r = r < 0 ? r
+                  : vmm_supervisor_new(program->vmm, program->config.supervisor,
+                                       &program->supervisor);
+        if (r < 0) {
+            return st_fail_os(err, r, "--supervisor %d", program->config.supervisor);
+        }
+    }
     return program->config.gdb == NULL
                ? 0
                : vmm_gdb_new(program->vmm, program->config.gdb, &program->gdb, err);
@@ -180,6 +191,9 @@ static int live(struct program *program, struct vmm_ending *ret_ending, struct s
         return r;
     }
     terminal_raw(program);
+    if (program->supervisor != NULL && program->config.machine.workload == NULL) {
+        vmm_supervisor_runs(program->supervisor);
+    }
     return vmm_run(program->vmm, program->config.no_jail ? NULL : vmm_jail_thread, &jail,
                    ret_ending, err);
 }
@@ -218,6 +232,7 @@ static int run(struct cli *cli, struct st_err *err)
         program.config.machine.log = log_line;
         r = live(&program, &ending, err);
         terminal_restore(&program);
+        vmm_supervisor_free(program.supervisor);
         vmm_gdb_free(program.gdb);
         vmm_control_free(program.control, &ending);
         r = r < 0 ? r : workload_code(&program, &ending, &code, err);

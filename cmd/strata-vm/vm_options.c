@@ -108,6 +108,11 @@ const struct cli_option vm_process_options[] = {
      .complete = CLI_COMPLETE_FOLDER,
      .help = "Let the agent in the guest run what the files setup and start in FOLDER say "
              "(docs/vm-agent.md), with this program's streams, and end with its exit code."},
+    {.name = "supervisor",
+     .kind = CLI_U64,
+     .value = "FD",
+     .help = "Tell the process at the other end of the socket FD that the workload or the machine "
+             "runs, or why it does not, and obey it (docs/vm-agent.md)."},
     {.name = "paused", .kind = CLI_FLAG, .help = "Begin paused."},
     {.name = "run",
      .kind = CLI_STRING,

@@ -30,7 +30,8 @@ void init_log(const char *format, ...)
 
 ST_NORETURN void init_power_off(void)
 {
-    (void)kill(-1, SIGKILL);
+    init_end_processes();
+    init_unmount();
     sync();
     (void)reboot(RB_POWER_OFF);
     for (;;) {

@@ -27,6 +27,10 @@ void init_load_modules(void);
 /* Does what SETUP asks for. 0; or -1, then *ret_error (of `size` bytes) has the line. */
 int init_set_up(const struct fmt_agent_record *setup, char *ret_error, size_t size);
 
+/* Gives the root and the writable layer back, so that its disk is as after a good end. All other
+ * processes are gone. */
+void init_unmount(void);
+
 /* Where the workload's root is mounted. */
 #define INIT_ROOT "/root"
 
@@ -62,6 +66,9 @@ int init_process_parse(const struct fmt_agent_record *start, struct init_process
  * line. */
 int init_process_start(const struct init_process *process, struct init_streams *ret_streams,
                        char *ret_error, size_t size);
+
+/* Kills all processes but this one, and waits for them (a second at most). */
+void init_end_processes(void);
 
 /* ---- init_session.c ---- */
 

@@ -18,6 +18,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { CODE_FAILED = 125, CODE_NOT_EXECUTABLE = 126, CODE_NOT_FOUND = 127, TEXT_MAX = 512 };
@@ -30,6 +32,37 @@ struct report {
 
 /* Namespaces of the workload, once it runs. */
 static int workload_pid_ns = -1, workload_mount_ns = -1;
+
+/* Nothing holds the workload's mounts any more. */
+static void close_namespaces(void)
+{
+    if (workload_mount_ns >= 0) {
+        close(workload_mount_ns);
+        close(workload_pid_ns);
+        workload_pid_ns = workload_mount_ns = -1;
+    }
+}
+
+/* ---- their end ---- */
+
+static void end_lingering(int signal_number)
+{
+    (void)signal_number;
+}
+
+void init_end_processes(void)
+{
+    const struct sigaction action = {.sa_handler = end_lingering};
+    const struct itimerval second = {.it_value = {.tv_sec = 1}};
+
+    /* A process that hangs in the kernel is not waited for. */
+    (void)sigaction(SIGALRM, &action, NULL);
+    (void)setitimer(ITIMER_REAL, &second, NULL);
+    (void)kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, 0) >= 0) {
+    }
+    close_namespaces();
+}
 
 /* ---- START ---- */
 

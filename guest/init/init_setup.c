@@ -155,6 +155,18 @@ static int mount_root(const struct setup *setup, char *ret_error, size_t size)
     return 0;
 }
 
+void init_unmount(void)
+{
+    static const char *const paths[] = {INIT_ROOT, "/writable", "/lower"};
+
+    for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        /* What is mounted below goes with it. */
+        if (umount2(paths[i], MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT) {
+            init_log("unmounting %s: %s", paths[i], strerror(errno));
+        }
+    }
+}
+
 static void link_or_log(const char *target, const char *path)
 {
     if (symlink(target, path) < 0 && errno != EEXIST) {

@@ -88,8 +88,10 @@ static int exit_code_of(const char *message, int code)
     return ENGINE_EXIT_FAILED;
 }
 
-static int failure(const struct engine_launch *launch, int exit_code, struct st_err *err)
+static int failure(const struct engine_launch *launch, int exit_code, const char *said,
+                   struct st_err *err)
 {
+    (void)said;
     st_auto(buf) struct st_buf message = ST_BUF_HEAP(LOG_MAX);
 
     last_message(launch->folder_fd, "oci.log", &message);

@@ -38,9 +38,10 @@ struct engine_isolation {
     int (*reset)(struct engine_instance *instance, struct st_err *err);
     int (*exec)(struct engine_instance *instance, const struct engine_exec_options *options,
                 int *ret_exit_code, struct st_err *err);
-    /* Reads why it did not start, after strata-monitor said that it failed: fills *err and returns
-     * the exit code to end with. */
-    int (*failure)(const struct engine_launch *launch, int exit_code, struct st_err *err);
+    /* Why it did not start, after strata-monitor said that it failed (text: with these words, or
+     * NULL): fills *err and returns the exit code to end with. */
+    int (*failure)(const struct engine_launch *launch, int exit_code, const char *text,
+                   struct st_err *err);
 };
 
 /* The isolation of an instance; every config that was checked has one. */

@@ -165,6 +165,7 @@ static int write_orders(const struct starting *s, struct st_err *err)
         r = r < 0 ? r : engine_rootfs_entries(instance, &text, err);
     } else {
         text_entry(&text, "arguments", ENGINE_ARGUMENTS);
+        number_entry(&text, "workload", config->image_id != NULL);
     }
     if (r < 0) {
         return r;
@@ -485,10 +486,12 @@ static int go(struct starting *s, int *ret_exit_code, struct st_err *err)
     if (head.type == MON_STARTED) {
         return 0;
     }
-    if (head.type == MON_FAILED && head.flags != 0) {
+    if (head.type == MON_FAILED && head.flags == MON_FAILED_HERE) {
         return st_fail_os(err, -head.a, "%.*s", (int)head.length, bytes);
     }
-    *ret_exit_code = isolation->failure(&s->launch, head.a, err);
+    bytes[ST_MIN(head.length, (uint32_t)MON_PAYLOAD_MAX - 1)] = 0;
+    *ret_exit_code =
+        isolation->failure(&s->launch, head.a, head.flags == MON_FAILED_TEXT ? bytes : NULL, err);
     return -ST_EIO;
 }
 

@@ -10,6 +10,7 @@
 #include "base/print.h"
 #include "base/str.h"
 #include "engine/engine_vm_image.h"
+#include "engine/monitor/mon_protocol.h"
 #include "os/os_event.h"
 #include "os/os_socket.h"
 #include "os/os_time.h"
@@ -30,11 +31,13 @@ static int prepare(const struct engine_launch *launch, struct st_err *err)
 {
     const struct engine_instance *instance = launch->instance;
     const struct engine_process *process = &instance->config->process;
+    char machine_fd[16];
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(WORDS_MAX_BYTES);
     st_auto(free) char *program = engine_program(instance->engine, "strata-vm");
     st_auto(free) char *control = engine_path(launch->folder, CONTROL_SOCKET, NULL);
     st_auto(free) char *debugger = engine_path(launch->folder, DEBUGGER_SOCKET, NULL);
 
+    st_snprintf(machine_fd, sizeof(machine_fd), "%d", MON_MACHINE_FD);
     if (program == NULL || control == NULL || debugger == NULL) {
         return st_fail(err, ST_ENOMEM, "out of memory");
     }
@@ -43,6 +46,7 @@ static int prepare(const struct engine_launch *launch, struct st_err *err)
     word(&text, "--run=", instance->engine->run);
     word(&text, "--control=", control);
     word(&text, "--gdb=", debugger);
+    word(&text, "--supervisor=", machine_fd);
     if (engine_vm_is_image(instance->config)) {
         int r = engine_vm_image_arguments(launch, &text, err);
         if (r < 0) {
@@ -61,9 +65,18 @@ static int prepare(const struct engine_launch *launch, struct st_err *err)
     return r < 0 ? st_fail_os(err, r, "writing the arguments of strata-vm") : 0;
 }
 
-static int failure(const struct engine_launch *launch, int exit_code, struct st_err *err)
+static int failure(const struct engine_launch *launch, int exit_code, const char *said,
+                   struct st_err *err)
 {
-    st_fail(err, ST_EIO, "the machine %s cannot be started", launch->instance->config->name);
+    const struct engine_config *config = launch->instance->config;
+
+    if (said == NULL) {
+        st_fail(err, ST_EIO, "the machine %s cannot be started", config->name);
+    } else if (engine_vm_is_image(config)) {
+        st_fail(err, ST_EIO, "failed to create task for container: %s", said);
+    } else {
+        st_fail(err, ST_EIO, "%s", said);
+    }
     return exit_code;
 }
 

@@ -381,6 +381,24 @@ void vmm_workload_resize(struct vmm *vmm, uint16_t rows, uint16_t columns)
     plat_unlock(vmm->platform);
 }
 
+void vmm_workload_power_off(struct vmm *vmm)
+{
+    plat_lock(vmm->platform);
+    if (vmm->agent != NULL) {
+        vmm_agent_power_off(vmm->agent);
+    }
+    plat_unlock(vmm->platform);
+}
+
+void vmm_on_workload(struct vmm *vmm, void (*told)(void *argument, int code, const char *error),
+                     void *argument)
+{
+    plat_lock(vmm->platform);
+    vmm->workload_told = told;
+    vmm->workload_argument = argument;
+    plat_unlock(vmm->platform);
+}
+
 /* ---- facts ---- */
 
 struct os_loop *vmm_loop(struct vmm *vmm)

@@ -143,6 +143,12 @@ bool vmm_workload_end(struct vmm *vmm, int *ret_code, const char **ret_error);
 /* Sends it a signal; false: none runs. Tells it the size of its terminal. Any thread. */
 bool vmm_workload_signal(struct vmm *vmm, int signal_number);
 void vmm_workload_resize(struct vmm *vmm, uint16_t rows, uint16_t columns);
+/* Asks the guest to end everything in good order and to switch off. Any thread. */
+void vmm_workload_power_off(struct vmm *vmm);
+/* Who is told once that the workload runs (error NULL), or why it does not (with the exit code that
+ * a shell would give). On the I/O thread with the device lock held. Before vmm_run. */
+void vmm_on_workload(struct vmm *vmm, void (*told)(void *argument, int code, const char *error),
+                     void *argument);
 
 /* What the debugger works with. */
 struct vcpu_set *vmm_vcpus(struct vmm *vmm);

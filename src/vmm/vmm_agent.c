@@ -43,7 +43,7 @@ struct vmm_agent_process {
     struct link link;
     struct os_watch watches[STREAMS];
     bool always_ready[STREAMS]; /* a file, which cannot be waited for */
-    bool input_ended;
+    bool started, input_ended;
     uint32_t window;
     size_t output_done;    /* of the record in from_guest */
     size_t chunk[STREAMS]; /* what a descriptor that is ready takes without waiting */
@@ -60,6 +60,7 @@ struct vmm_agent {
     bool set_up;                        /* DONE has come */
     struct vmm_agent_process *workload; /* NULL: it does not run */
     struct vmm_agent_streams streams;   /* the workload's, until it is started */
+    void (*started)(void *argument);
     void (*ended)(void *argument, const struct vmm_agent_end *end);
     void *argument;
 };
@@ -378,8 +379,17 @@ static void failure_text(const struct fmt_agent_record *record, char *ret_text, 
 static enum heard heard_by_process(struct vmm_agent_process *process,
                                    const struct fmt_agent_record *record)
 {
+    /* Its start comes first, and once; or the word that there is none. */
+    bool begins = record->type == FMT_AGENT_STARTED || record->type == FMT_AGENT_FAILED;
+    if (process->started == begins) {
+        return BROKEN;
+    }
     switch (record->type) {
     case FMT_AGENT_STARTED:
+        process->started = true;
+        if (process->link.agent->started != NULL) {
+            process->link.agent->started(process->link.agent->argument);
+        }
         return DONE;
     case FMT_AGENT_WINDOW:
         if (st_add_overflows(process->window, fmt_agent_u32(record), &process->window)) {
@@ -513,6 +523,7 @@ int vmm_agent_new(const struct vmm_agent_config *config, struct vmm_agent **ret_
     agent->sockets.ops = &ops;
     agent->loop = config->loop;
     agent->streams = config->streams;
+    agent->started = config->started;
     agent->ended = config->ended;
     agent->argument = config->argument;
     agent->setup = agent->start = ST_BUF_HEAP(FMT_AGENT_PAYLOAD_MAX);

@@ -34,6 +34,8 @@ struct vmm_agent_config {
     const void *setup, *start;
     size_t setup_size, start_size;
     struct vmm_agent_streams streams; /* the workload's */
+    /* The workload runs: called before anything that it writes is passed on. NULL allowed. */
+    void (*started)(void *argument);
     /* The workload has ended, or the machine could not be set up: called once. */
     void (*ended)(void *argument, const struct vmm_agent_end *end);
     void *argument;

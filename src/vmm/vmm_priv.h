@@ -14,7 +14,7 @@ struct disk_raw;
 struct net_user;
 struct vio_device;
 
-enum { VMM_VIRTIO_MAX = VMM_DISKS_MAX + VMM_NETS_MAX + 1 };
+enum { VMM_VIRTIO_MAX = VMM_DISKS_MAX + VMM_NETS_MAX + 2 };
 
 /* What the owner is asked for, bits of vmm.requests. */
 enum {
@@ -49,9 +49,12 @@ struct vmm {
     struct disk_raw *disks[VMM_DISKS_MAX];
     struct net_user *nets[VMM_NETS_MAX];
     struct vmm_agent *agent; /* NULL: no workload */
-    bool workload_ended;     /* [device lock] */
+    bool workload_started;   /* [device lock], as those below */
+    bool workload_ended;
     int workload_code;
-    char workload_error[512];                  /* empty: it ran */
+    char workload_error[512]; /* empty: it ran */
+    void (*workload_told)(void *argument, int code, const char *error);
+    void *workload_argument;
     struct vio_device *virtio[VMM_VIRTIO_MAX]; /* the PC's; for vmm_quiesce */
     unsigned virtio_count;
     struct vmm_cpus *cpus; /* NULL: vmm_run was not called */

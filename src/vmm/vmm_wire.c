@@ -193,6 +193,15 @@ static int open_nets(struct vmm *vmm, struct st_err *err)
     return r;
 }
 
+static void workload_started(void *argument)
+{
+    struct vmm *vmm = argument;
+    vmm->workload_started = true;
+    if (vmm->workload_told != NULL) {
+        vmm->workload_told(vmm->workload_argument, 0, NULL);
+    }
+}
+
 static void workload_ended(void *argument, const struct vmm_agent_end *end)
 {
     struct vmm *vmm = argument;
@@ -201,6 +210,9 @@ static void workload_ended(void *argument, const struct vmm_agent_end *end)
         vmm->workload_code = end->code;
         (void)st_snprintf(vmm->workload_error, sizeof vmm->workload_error, "%s",
                           end->error == NULL ? "" : end->error);
+        if (!vmm->workload_started && vmm->workload_told != NULL) {
+            vmm->workload_told(vmm->workload_argument, vmm->workload_code, vmm->workload_error);
+        }
         /* A guest whose workload did not start would wait for another. */
         vmm_agent_power_off(vmm->agent);
     }
@@ -221,6 +233,7 @@ static int make_agent(struct vmm *vmm, struct st_err *err)
         .start = workload->start,
         .start_size = workload->start_size,
         .streams = {workload->in, workload->out, workload->err},
+        .started = workload_started,
         .ended = workload_ended,
         .argument = vmm,
     };

@@ -6,6 +6,7 @@
  * and one input buffer, whatever the number of clients.
  */
 #include <errno.h>
+#include <signal.h>
 
 #include "base/attr.h"
 #include "engine/monitor/mon_priv.h"
@@ -141,7 +142,14 @@ int mon_client_signal(struct monitor *m, int number, bool stop)
         m->resume_mono_ns = os_monotonic_ns();
         return 0;
     }
-    return m->phase == MON_PHASE_RUNNING ? os_pidfd_send_signal(m->pidfd, number) : -ESRCH;
+    if (m->phase == MON_PHASE_STARTING && (stop || number == SIGKILL)) {
+        return os_pidfd_send_signal(m->pidfd, SIGKILL); /* Nothing of it has run. */
+    }
+    if (m->phase != MON_PHASE_RUNNING) {
+        return -ESRCH;
+    }
+    return m->config.workload ? mon_machine_signal(m, number)
+                              : os_pidfd_send_signal(m->pidfd, number);
 }
 
 static void resize(struct monitor *m, int rows, int columns)
@@ -152,6 +160,7 @@ static void resize(struct monitor *m, int rows, int columns)
     m->columns = (unsigned)columns;
     if (m->config.tty && m->out_fd >= 0) {
         (void)os_window_size_set(m->out_fd, &size);
+        mon_machine_resize(m);
     }
 }
 

@@ -21,7 +21,7 @@ static const struct {
     TEXT(work),       TEXT(log),           NUMBER(log_max_bytes), NUMBER(log_max_files),
     NUMBER(restart),  NUMBER(restart_max), NUMBER(stop_signal),   NUMBER(stop_timeout_s),
     NUMBER(tty),      NUMBER(open_stdin),  NUMBER(stdin_once),    NUMBER(watch_oom),
-    NUMBER(restarts), TEXT(arguments),
+    NUMBER(restarts), TEXT(arguments),     NUMBER(workload),
 #undef TEXT
 #undef NUMBER
 };

@@ -20,6 +20,7 @@ struct mon_config {
     const char *strata;    /* path of strata, for cleaning up */
     const char *arguments; /* file in the run folder: words, each ended by a zero, of a program that
                               is run as it is instead of a container; NULL: a container */
+    int64_t workload;      /* with arguments: they are of a machine whose agent passes signals on */
     const char *home;      /* the folder for the file "exit" */
     const char *layers;    /* the folder that `lower` is relative to */
     const char *lower; /* overlayfs's lowerdir, separated and quoted; NULL: no root is mounted */

@@ -14,7 +14,7 @@ enum { TEXT_MAX = 1024 };
 int mon_files_state(const struct monitor *m)
 {
     char text[TEXT_MAX];
-    bool running = m->phase == MON_PHASE_RUNNING;
+    bool running = m->phase == MON_PHASE_RUNNING || m->phase == MON_PHASE_STARTING;
 
     size_t length = st_snprintf(
         text, sizeof(text),

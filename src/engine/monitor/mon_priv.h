@@ -17,6 +17,7 @@ struct mon_client {
 };
 
 enum mon_phase {
+    MON_PHASE_STARTING, /* a machine that does not run yet */
     MON_PHASE_RUNNING,
     MON_PHASE_BACKING_OFF, /* ended, to be started again */
     MON_PHASE_OVER,
@@ -26,7 +27,8 @@ struct monitor {
     struct mon_config config;
     struct mon_log log;
     enum mon_phase phase;
-    int starter;     /* socket of the command that started us; -1 once it is a client */
+    int starter; /* socket of the command that started us; -1 once it is a client */
+    unsigned starter_wants;
     int lock;        /* held for as long as we own the instance */
     int netns;       /* -1: none of its own */
     int host_mounts; /* the mount namespace that we came from; -1: still in it */
@@ -37,6 +39,11 @@ struct monitor {
     int out_fd;
     int err_fd;
     int pidfd;
+    int machine;              /* socket to a machine's process; -1: none */
+    unsigned machine_killing; /* steps taken (mon_machine_kill) */
+    uint64_t machine_mono_ns; /* when the next step is due; 0: none is */
+    int machine_code;         /* why it does not run: exit code and text */
+    char machine_text[512];
     pid_t pid;
     uint64_t start_ticks;
     uint64_t own_start_ticks; /* of the monitor itself */
@@ -50,6 +57,7 @@ struct monitor {
     int exit_code;
     bool oom_killed;
     bool stop_asked;
+    bool taken_back; /* it did not start, and the command that started it knows */
     struct mon_client clients[MON_CLIENTS_MAX];
     struct { /* output read and not yet sent to everybody */
         struct mon_record head;
@@ -67,13 +75,29 @@ struct monitor {
 
 /* ---- mon_run.c: the instance's process ---- */
 
-/* Starts strata-oci and takes over what it made. 0, or -code to exit with (125, 126, 127). */
+/* Starts strata-oci and takes over what it made, or a machine's process, which is then starting. 0,
+ * or -code to exit with (125, 126, 127). */
 int mon_run_start(struct monitor *m);
 /* The process has ended: collects its status, its last output, its cgroup. */
 void mon_run_ended(struct monitor *m);
 /* Runs a program with the standard streams closed; its exit code or a failure. */
 int mon_run_program(const char *const *argv);
 void mon_run_close(struct monitor *m);
+
+/* ---- mon_machine.c: what strata-vm and the monitor say to each other ---- */
+
+/* Makes the socket; its other end is at MON_MACHINE_FD. 0 or -ST_Exxx. */
+int mon_machine_open(struct monitor *m, int *ret_other);
+/* Takes what the machine says. */
+void mon_machine_hear(struct monitor *m);
+/* Sends a signal to its workload: 0 or -ST_Exxx. */
+int mon_machine_signal(struct monitor *m, int number);
+void mon_machine_resize(struct monitor *m);
+/* One step more to the machine's end: SIGKILL for the workload, after which it switches off by
+ * itself; its power-off; SIGKILL for its process. Time leads from one to the next. */
+void mon_machine_kill(struct monitor *m);
+/* Its process has ended before it ran: why, from what it last said. */
+void mon_machine_failed(struct monitor *m);
 
 /* ---- mon_files.c: state and exit ---- */
 

@@ -23,6 +23,10 @@
  * /proc/self/fd/MON_NETNS_FD. */
 #define MON_NETNS_FD 9
 
+/* The socket on which strata-vm and the monitor talk, in strata-vm: records of format/fmt_agent.h.
+ */
+#define MON_MACHINE_FD MON_NETNS_FD
+
 enum mon_record_type {
     /* from a command */
     MON_GO =
@@ -35,7 +39,7 @@ enum mon_record_type {
     /* from the monitor */
     MON_MOUNTED, /* carries a descriptor of the root folder */
     MON_STARTED, /* a: pid */
-    MON_FAILED,  /* a: exit code 125, 126 or 127; payload: a message, if it has one */
+    MON_FAILED,  /* a: exit code 125, 126 or 127; flags: MON_FAILED_* */
     MON_OUTPUT,  /* b: 1 standard output, 2 standard error; payload: bytes */
     MON_EXIT,    /* a: exit code; flags: MON_EXIT_CLEAN_UP */
     MON_DONE,    /* answers MON_SIGNAL; a: 0 or an errno */
@@ -48,6 +52,8 @@ enum {
     MON_WANT_OWNER = 8,     /* it cleans up after the instance */
     MON_SIGNAL_STOP = 16,   /* the instance is not to be restarted */
     MON_EXIT_CLEAN_UP = 32, /* to the owner: the monitor leaves the cleaning to you */
+    MON_FAILED_HERE = 1,    /* a is an errno of the monitor's, the payload what it was doing */
+    MON_FAILED_TEXT = 2,    /* the payload says why */
 };
 
 struct mon_record { /* native byte order: both ends are on one machine */

@@ -65,6 +65,8 @@ void mon_run_close(struct monitor *m)
     os_close(&m->out_fd);
     os_close(&m->err_fd);
     os_close(&m->pidfd);
+    os_close(&m->machine);
+    m->machine_mono_ns = 0;
     m->input_left = 0;
     m->input_ends = false;
 }
@@ -220,14 +222,25 @@ static int run_words(struct monitor *m, const struct pipes *p)
         argv[n++] = text + at;
     }
     argv[n] = NULL;
+    int other = -1;
+    int r = mon_machine_open(m, &other);
+    if (r < 0) {
+        return r;
+    }
     struct os_spawn spawn = {.path = argv[0],
                              .argv = argv,
                              .stdin_fd = p->in,
                              .stdout_fd = p->out,
                              .stderr_fd = p->err,
+                             .keep_fds = &other,
+                             .keep_count = 1,
                              .new_session = true,
                              .parent_death_signal = SIGKILL};
     m->pid = os_spawn(&spawn, &m->pidfd);
+    r = os_dup_to(m->here, other, O_CLOEXEC); /* It stays taken, and the other end is closed. */
+    if (r < 0) {
+        os_close(&other);
+    }
     return m->pid < 0 ? (int)m->pid : os_process_start_time(m->pid, &m->start_ticks);
 }
 
@@ -240,7 +253,7 @@ static int start_words(struct monitor *m)
     m->started_mono_ns = os_monotonic_ns();
     r = r < 0 ? r : run_words(m, &p);
     pipes_close(&p);
-    m->phase = MON_PHASE_RUNNING;
+    m->phase = MON_PHASE_STARTING;
     r = r < 0 ? r : mon_files_state(m);
     if (r < 0) {
         if (m->pid > 0) {

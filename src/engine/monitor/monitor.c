@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/attr.h"
+#include "base/str.h"
 #include "engine/monitor/mon_mount.h"
 #include "engine/monitor/mon_priv.h"
 #include "os/os_event.h"
@@ -16,7 +17,7 @@
 #include "os/os_socket.h"
 #include "os/os_time.h"
 
-enum { FIXED_POLLS = 6, KILL_TIME_S = 10 };
+enum { FIXED_POLLS = 7 };
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
 
@@ -78,15 +79,41 @@ static void schedule_restart(struct monitor *m)
     (void)mon_files_state(m);
 }
 
+/* The process of a machine has ended before the machine ran. Its starter is told, and takes the
+ * start back; without one it is an end as any other, with the reason in the log. */
+static void on_failed_start(struct monitor *m)
+{
+    size_t length;
+
+    mon_machine_failed(m);
+    mon_run_ended(m);
+    mon_run_close(m);
+    length = st_strlen(m->machine_text);
+    m->exit_code = m->machine_code;
+    if (m->starter >= 0 && mon_client_send(m->starter, MON_FAILED, MON_FAILED_TEXT, m->exit_code,
+                                           m->machine_text, length) == 0) {
+        m->taken_back = true;
+        return;
+    }
+    os_close(&m->starter);
+    m->machine_text[length++] = '\n';
+    mon_log_write(&m->log, 2, m->machine_text, length);
+    mon_log_flush(&m->log);
+}
+
 static void on_end(struct monitor *m)
 {
-    drain(m);
-    mon_run_ended(m);
-    drain(m);
-    mon_log_flush(&m->log);
-    mon_run_close(m);
+    if (m->phase == MON_PHASE_STARTING) {
+        on_failed_start(m);
+    } else {
+        drain(m);
+        mon_run_ended(m);
+        drain(m);
+        mon_log_flush(&m->log);
+        mon_run_close(m);
+    }
     m->resume_mono_ns = 0;
-    if (!wants_restart(m)) {
+    if (m->taken_back || !wants_restart(m)) {
         m->phase = MON_PHASE_OVER;
         return;
     }
@@ -98,9 +125,13 @@ static void on_end(struct monitor *m)
 
 static void on_time(struct monitor *m)
 {
+    if (m->machine_mono_ns != 0 && os_monotonic_ns() >= m->machine_mono_ns) {
+        mon_machine_kill(m);
+        return;
+    }
     m->resume_mono_ns = 0;
-    if (m->phase == MON_PHASE_RUNNING) {
-        (void)os_pidfd_send_signal(m->pidfd, SIGKILL);
+    if (m->phase == MON_PHASE_RUNNING || m->phase == MON_PHASE_STARTING) {
+        (void)mon_client_signal(m, SIGKILL, true);
         return;
     }
     if (m->stop_asked) {
@@ -153,17 +184,23 @@ static void on_signal(struct monitor *m)
 
 static int poll_timeout(const struct monitor *m)
 {
-    if (m->resume_mono_ns == 0) {
+    uint64_t first = m->resume_mono_ns;
+
+    if (m->machine_mono_ns != 0 && (first == 0 || m->machine_mono_ns < first)) {
+        first = m->machine_mono_ns;
+    }
+    if (first == 0) {
         return -1;
     }
     uint64_t now = os_monotonic_ns();
-    return now >= m->resume_mono_ns ? 0 : (int)((m->resume_mono_ns - now) / NS_PER_MS + 1);
+    return now >= first ? 0 : (int)((first - now) / NS_PER_MS + 1);
 }
 
 /* Descriptors in the order in which they are served; clients follow. Returns their number. */
 static size_t fill_polls(const struct monitor *m, struct pollfd *polls)
 {
-    bool room = !m->chunk_held;
+    /* What a machine's process writes before its workload runs is no output of the instance's. */
+    bool room = !m->chunk_held && m->phase != MON_PHASE_STARTING;
     size_t n = FIXED_POLLS;
 
     polls[0] = (struct pollfd){.fd = m->signals, .events = POLLIN};
@@ -172,6 +209,7 @@ static size_t fill_polls(const struct monitor *m, struct pollfd *polls)
     polls[3] = (struct pollfd){.fd = room ? m->err_fd : -1, .events = POLLIN};
     polls[4] = (struct pollfd){.fd = m->input_left > 0 ? m->in_fd : -1, .events = POLLOUT};
     polls[5] = (struct pollfd){.fd = m->listener, .events = POLLIN};
+    polls[6] = (struct pollfd){.fd = m->machine, .events = POLLIN};
     for (size_t i = 0; i < MON_CLIENTS_MAX; i++) {
         if (m->clients[i].fd >= 0) {
             short events =
@@ -210,7 +248,7 @@ void mon_loop(struct monitor *m)
         size_t count = fill_polls(m, polls);
         int ready = os_poll(polls, count, poll_timeout(m));
 
-        if (ready == 0 || (ready > 0 && m->resume_mono_ns > 0 && poll_timeout(m) == 0)) {
+        if (ready == 0 || (ready > 0 && poll_timeout(m) == 0)) {
             on_time(m);
         }
         if (ready <= 0) {
@@ -218,6 +256,9 @@ void mon_loop(struct monitor *m)
         }
         if (polls[0].revents) {
             on_signal(m);
+        }
+        if (polls[6].revents && m->machine >= 0) {
+            mon_machine_hear(m);
         }
         if (polls[2].revents && m->out_fd >= 0) {
             (void)mon_client_take_output(m, &m->out_fd, 1);
@@ -232,7 +273,7 @@ void mon_loop(struct monitor *m)
             mon_client_accept(m);
         }
         serve_clients(m, polls, count);
-        if (polls[1].revents && m->phase == MON_PHASE_RUNNING) {
+        if (polls[1].revents && (m->phase == MON_PHASE_RUNNING || m->phase == MON_PHASE_STARTING)) {
             on_end(m);
         }
     }
@@ -312,6 +353,10 @@ static int start(struct monitor *m, const char **ret_what)
     if (r < 0) {
         return r;
     }
+    if (m->phase == MON_PHASE_STARTING) {
+        m->starter_wants = head.flags;
+        return 0;
+    }
     /* A command that cannot be told must not wait for it: at the end of its connection it takes the
      * start back, if it is there at all. */
     if (mon_client_send(m->starter, MON_STARTED, 0, (int)m->pid, NULL, 0) < 0) {
@@ -344,6 +389,30 @@ static void finish(struct monitor *m)
     (void)mon_client_tell_exit(m, true, false);
 }
 
+/* Keeps the number free that a program of ours finds a descriptor at. */
+static int reserve_number(struct monitor *m)
+{
+    int *const inherited[] = {&m->starter, &m->lock};
+
+    for (size_t i = 0; i < ST_COUNT(inherited); i++) {
+        if (*inherited[i] == MON_NETNS_FD) {
+            int moved = os_dup(*inherited[i]);
+            if (moved < 0) {
+                return moved;
+            }
+            os_close(inherited[i]);
+            *inherited[i] = moved;
+        }
+    }
+    st_auto(fd) int nothing = os_open("/dev/null", O_RDONLY, 0);
+    int r = nothing < 0 || nothing == MON_NETNS_FD ? nothing
+                                                   : os_dup_to(nothing, MON_NETNS_FD, O_CLOEXEC);
+    if (r == nothing) {
+        (void)os_take_fd(nothing);
+    }
+    return r;
+}
+
 int mon_main(const char *folder, int starter, int lock)
 {
     static char text[MON_CONFIG_MAX];
@@ -353,22 +422,27 @@ int mon_main(const char *folder, int starter, int lock)
     m->starter = starter;
     m->lock = lock;
     m->netns = m->host_mounts = m->listener = m->signals = m->here = -1;
-    m->in_fd = m->out_fd = m->err_fd = m->pidfd = m->log.fd = -1;
+    m->in_fd = m->out_fd = m->err_fd = m->pidfd = m->machine = m->log.fd = -1;
     for (size_t i = 0; i < MON_CLIENTS_MAX; i++) {
         m->clients[i].fd = -1;
     }
-    int r = os_set_cloexec(starter, true);
-    r = r < 0 ? r : os_set_cloexec(lock, true);
+    int r = reserve_number(m);
+    r = r < 0 ? r : os_set_cloexec(m->starter, true);
+    r = r < 0 ? r : os_set_cloexec(m->lock, true);
     r = r < 0 ? r : set_up(m, folder, text);
     r = r < 0 ? r : start(m, &what);
     if (r < 0) {
         if (m->starter >= 0) {
             size_t length = what == NULL ? 0 : __builtin_strlen(what);
-            (void)mon_client_send(m->starter, MON_FAILED, r < 0 && what != NULL, -r, what, length);
+            (void)mon_client_send(m->starter, MON_FAILED, what != NULL ? MON_FAILED_HERE : 0, -r,
+                                  what, length);
         }
         return 1;
     }
     mon_loop(m);
+    if (m->taken_back) {
+        return 1;
+    }
     finish(m);
     return 0;
 }
