@@ -109,6 +109,11 @@ void job_meta_done(void)
     memset(meta.granules, 0, sizeof(meta.granules));
 }
 
+uint64_t job_meta_size(void)
+{
+    return meta.size;
+}
+
 bool job_meta_has(const void *address)
 {
     return (uintptr_t)address - (uintptr_t)job_meta_base < meta.size;

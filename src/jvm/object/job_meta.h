@@ -35,6 +35,9 @@ int job_meta_init(uint64_t wish, uint64_t size, struct st_err *err) ST_MUST_CHEC
 /* Gives the range back (tests): nothing of it may be in use any more. */
 void job_meta_done(void);
 
+/* Bytes of the range. */
+uint64_t job_meta_size(void);
+
 /* Whether the address lies in the range. */
 bool job_meta_has(const void *address);
 
