@@ -6,52 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
 #include "engine/engine_priv.h"
+#include "format/fmt_users.h"
 
-enum { FILE_MAX = 4 << 20, FIELDS = 7, GROUPS_MAX = 1024 };
-
-/* Splits a line at ':' in place. Returns the number of fields. */
-static size_t split(char *line, char *fields[FIELDS])
-{
-    size_t n = 0;
-
-    while (line != NULL && n < FIELDS) {
-        char *colon = strchr(line, ':');
-        if (colon != NULL) {
-            *colon++ = 0;
-        }
-        fields[n++] = line;
-        line = colon;
-    }
-    return n;
-}
-
-static char *next_line(char **text)
-{
-    char *line = *text;
-
-    if (line == NULL || *line == 0) {
-        return NULL;
-    }
-    char *end = strchr(line, '\n');
-    if (end != NULL) {
-        *end++ = 0;
-    }
-    *text = end;
-    return line;
-}
-
-static int number(const char *text, uint32_t *ret_number)
-{
-    uint64_t n;
-    int r = st_parse_u64(text, 10, INT32_MAX, &n);
-
-    if (r >= 0) {
-        *ret_number = (uint32_t)n;
-    }
-    return r;
-}
+enum { FILE_MAX = 4 << 20, GROUPS_MAX = 1024 };
 
 /* Whole file of the image, or an empty text. */
 static int read_in(int root, const char *path, struct st_buf *to)
@@ -63,21 +21,6 @@ static int read_in(int root, const char *path, struct st_buf *to)
     }
     int r = os_read_all(fd, to);
     return r == -ST_EISDIR ? 0 : r;
-}
-
-static bool listed(const char *members, const char *user)
-{
-    size_t n = strlen(user);
-
-    for (const char *m = members; m != NULL && *m != 0;) {
-        const char *comma = strchr(m, ',');
-        size_t length = comma == NULL ? strlen(m) : (size_t)(comma - m);
-        if (length == n && memcmp(m, user, n) == 0) {
-            return true;
-        }
-        m = comma == NULL ? NULL : comma + 1;
-    }
-    return false;
 }
 
 static int add_group(struct engine_identity *identity, uint32_t gid)
@@ -94,68 +37,14 @@ static int add_group(struct engine_identity *identity, uint32_t gid)
     return 0;
 }
 
-/* The user's line of passwd: by name, or by number. 1 when there is one. */
-static int find_user(char *passwd, const char *user, struct engine_identity *to, char **ret_name)
+static struct fmt_users_text text_of(const char *text)
 {
-    uint32_t wanted = 0;
-    bool numeric = number(user, &wanted) == 0;
-    char *line;
-
-    while ((line = next_line(&passwd)) != NULL) {
-        char *fields[FIELDS];
-        uint32_t uid;
-        uint32_t gid;
-
-        if (split(line, fields) < 6 || number(fields[2], &uid) < 0 || number(fields[3], &gid) < 0) {
-            continue;
-        }
-        if (!st_streq(fields[0], user) && !(numeric && uid == wanted)) {
-            continue;
-        }
-        to->uid = uid;
-        to->gid = gid;
-        to->home = strdup(fields[5][0] == 0 ? "/" : fields[5]);
-        *ret_name = strdup(fields[0]);
-        return to->home == NULL || *ret_name == NULL ? -ST_ENOMEM : 1;
-    }
-    to->uid = wanted;
-    return numeric ? 0 : -ST_ENOTFOUND;
+    return (struct fmt_users_text){text, strlen(text)};
 }
 
-/* gid of a group by name or number in the text, which is changed. */
-static int find_group(const char *group, const struct st_buf *text, uint32_t *ret_gid)
+static struct fmt_users_text file_of(const struct st_buf *file)
 {
-    st_auto(free) char *copy = strdup(st_buf_string(text));
-    char *rest = copy;
-    char *line;
-
-    if (number(group, ret_gid) == 0) {
-        return 0;
-    }
-    while ((line = next_line(&rest)) != NULL) {
-        char *fields[FIELDS];
-        if (split(line, fields) >= 3 && st_streq(fields[0], group)) {
-            return number(fields[2], ret_gid);
-        }
-    }
-    return -ST_ENOTFOUND;
-}
-
-static int add_memberships(const struct st_buf *text, const char *name, struct engine_identity *to)
-{
-    st_auto(free) char *copy = strdup(st_buf_string(text));
-    char *rest = copy;
-    char *line;
-    int r = copy == NULL ? -ST_ENOMEM : 0;
-
-    while (r >= 0 && (line = next_line(&rest)) != NULL) {
-        char *fields[FIELDS];
-        uint32_t gid;
-        if (split(line, fields) >= 4 && listed(fields[3], name) && number(fields[2], &gid) == 0) {
-            r = add_group(to, gid);
-        }
-    }
-    return r;
+    return (struct fmt_users_text){st_buf_string(file), file->length};
 }
 
 void engine_identity_done(struct engine_identity *identity)
@@ -169,7 +58,7 @@ static int look_up(int root, char *user, struct engine_identity *to, struct st_b
                    struct st_err *err)
 {
     st_auto(buf) struct st_buf passwd = ST_BUF_HEAP(FILE_MAX);
-    st_auto(free) char *name = NULL;
+    struct fmt_user found = {0};
     char *group = strchr(user, ':');
 
     if (group != NULL) {
@@ -180,22 +69,30 @@ static int look_up(int root, char *user, struct engine_identity *to, struct st_b
     if (r < 0) {
         return st_fail_os(err, r, "reading the users of the image");
     }
-    st_buf_char(&passwd, 0);
-    r = find_user(passwd.data, *user == 0 ? "0" : user, to, &name);
+    r = fmt_user_find(file_of(&passwd), text_of(*user == 0 ? "0" : user), &found);
     if (r == -ST_ENOTFOUND) {
         return st_fail(err, ST_ENOTFOUND,
                        "unable to find user %s: no matching entries in passwd "
                        "file",
                        user);
     }
+    to->uid = found.uid;
+    to->gid = found.gid;
+    if (r > 0) {
+        to->home = strndup(found.home.at, found.home.length);
+        r = to->home == NULL ? -ST_ENOMEM : r;
+    }
     if (r >= 0 && group != NULL && *group != 0) {
-        r = find_group(group, group_file, &to->gid);
+        r = fmt_group_find(file_of(group_file), text_of(group), &to->gid);
         if (r < 0) {
             return st_fail(err, ST_ENOTFOUND,
                            "unable to find group %s: no matching entries in group file", group);
         }
     } else if (r > 0) {
-        r = add_memberships(group_file, name, to);
+        uint32_t gid;
+        for (size_t at = 0; r >= 0 && fmt_group_next(file_of(group_file), found.name, &at, &gid);) {
+            r = add_group(to, gid);
+        }
     }
     return r < 0 ? st_fail_os(err, r, "looking the user %s up", user) : 0;
 }
@@ -221,7 +118,7 @@ int engine_identity_find(int root, const char *user, const char *const *groups, 
     }
     for (size_t i = 0; r >= 0 && i < groups_count; i++) {
         uint32_t gid;
-        r = find_group(groups[i], &group_file, &gid);
+        r = fmt_group_find(file_of(&group_file), text_of(groups[i]), &gid);
         r = r < 0 ? st_fail(err, ST_ENOTFOUND, "Unable to find group %s", groups[i])
                   : add_group(&identity, gid);
     }
