@@ -262,34 +262,6 @@ static int fill_logging(struct run_parse *p)
     return 0;
 }
 
-/* Options that mean nothing yet, or nothing at all, to a virtual machine are refused by name. */
-static int check_machine_options(struct run_parse *p)
-{
-    static const struct cli_option *const all_refused[] = {run_place_options, run_security_options,
-                                                           run_resource_options};
-    static const char *const taken[] = {"hostname", "memory", "cpus"};
-    static const char *const refused[] = {"group-add", "init"};
-    for (size_t i = 0; i < ST_COUNT(all_refused); i++) {
-        for (const struct cli_option *option = all_refused[i]; option->name != NULL; option++) {
-            bool is_taken = !cli_given(p->cli, option->name);
-            for (size_t j = 0; !is_taken && j < ST_COUNT(taken); j++) {
-                is_taken = st_streq(option->name, taken[j]);
-            }
-            if (!is_taken) {
-                return st_fail(p->err, ST_EUNSUPPORTED,
-                               "--%s is not supported with --isolation vm yet", option->name);
-            }
-        }
-    }
-    for (size_t i = 0; i < ST_COUNT(refused); i++) {
-        if (cli_given(p->cli, refused[i])) {
-            return st_fail(p->err, ST_EUNSUPPORTED, "--%s is not supported with --isolation vm yet",
-                           refused[i]);
-        }
-    }
-    return 0;
-}
-
 /* What there is no choice in yet: say so rather than do something else. */
 static int check_image_options(struct run_parse *p)
 {
@@ -313,16 +285,7 @@ static int check_image_options(struct run_parse *p)
                        "--isolation %s is not supported: container and vm are", isolation);
     }
     p->config->isolation = is_vm ? "vm" : "container";
-    return is_vm ? check_machine_options(p) : 0;
-}
-
-/* The engine's own networks have no place for a machine: its network is its program's. */
-static int fill_machine(struct run_parse *p)
-{
-    if (st_streq(p->config->isolation, "vm")) {
-        p->config->network.mode = "none";
-    }
-    return 0;
+    return is_vm ? run_check_machine(p) : 0;
 }
 
 int run_config_fill(struct cli *cli, struct engine *engine, struct run_config *ret_config,
@@ -336,7 +299,7 @@ int run_config_fill(struct cli *cli, struct engine *engine, struct run_config *r
                           .err = err};
     static int (*const parts[])(struct run_parse *) = {
         check_image_options, run_fill_process, fill_labels,     fill_restart,      fill_logging,
-        run_fill_resources,  run_fill_network, run_fill_mounts, run_fill_security, fill_machine,
+        run_fill_resources,  run_fill_network, run_fill_mounts, run_fill_security, run_fill_machine,
     };
     if (p.memory == NULL) {
         return st_fail(err, ST_ENOMEM, "out of memory while reading the options");

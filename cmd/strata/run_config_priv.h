@@ -20,6 +20,13 @@ int run_fill_mounts(struct run_parse *p);
 int run_fill_network(struct run_parse *p);
 int run_fill_security(struct run_parse *p);
 
+/* ---- run_machine.c: --isolation vm ---- */
+
+/* Refuses by name the options that a virtual machine does not have. */
+int run_check_machine(struct run_parse *p);
+/* After all others: the network, and what they said that a virtual machine does not have. */
+int run_fill_machine(struct run_parse *p);
+
 /* Memory of the configuration: never NULL where it returns 0. */
 int run_alloc(struct run_parse *p, size_t count, size_t size, void *ret_memory);
 int run_copy(struct run_parse *p, const char *text, size_t length, const char **ret_copy);

@@ -94,7 +94,8 @@ static int fill_sysctls(struct run_parse *p)
         "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced", NULL};
     struct engine_security *to = &p->config->security;
     int r = run_pairs(p, "sysctl", &to->sysctls, &to->sysctls_count);
-    for (size_t i = 0; r == 0 && i < to->sysctls_count; i++) {
+    bool shared = !st_streq(p->config->isolation, "vm"); /* the kernel, with others */
+    for (size_t i = 0; r == 0 && shared && i < to->sysctls_count; i++) {
         const char *name = to->sysctls[i].key;
         if (!one_of(name, allowed) && !st_starts_with(name, "net.") &&
             !st_starts_with(name, "fs.mqueue.")) {

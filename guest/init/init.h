@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "base/attr.h"
@@ -36,20 +37,47 @@ void init_unmount(void);
 
 /* ---- init_process.c ---- */
 
-enum { INIT_ARGS_MAX = 4096, INIT_GROUPS_MAX = 256 };
+enum { INIT_ARGS_MAX = 4096, INIT_GROUPS_MAX = 256, INIT_LIMITS_MAX = 16, INIT_TMPFS_MAX = 64 };
+
+struct init_limit {
+    int resource;
+    struct rlimit value;
+};
+
+struct init_tmpfs {
+    const char *target, *options;
+};
 
 /* A process to start, as START describes it. Texts are in the record. */
 struct init_process {
     bool main, tty, no_stdin;
+    bool detached;          /* it goes on without its session */
+    bool reaper;            /* a process of ours is its parent and waits for orphans */
+    bool no_new_privileges; /* prctl(2) */
+    bool read_only;         /* the root, once everything is mounted */
+    bool bounded;           /* capabilities is a mask of those it may have */
     const char *args[INIT_ARGS_MAX + 1];
     const char *env[INIT_ARGS_MAX + 1];
-    unsigned args_count, env_count, groups_count;
+    const char *groups[INIT_GROUPS_MAX]; /* supplementary, names or numbers */
+    unsigned args_count, env_count, groups_count, limits_count, tmpfs_count;
     const char *cwd;
+    const char *user; /* USER[:GROUP] to look up in the root; NULL: uid and gid */
     uid_t uid;
     gid_t gid;
-    gid_t groups[INIT_GROUPS_MAX];
     mode_t umask;
+    uint64_t capabilities;
+    const char *oom_score; /* NULL: as it is */
+    struct init_limit limits[INIT_LIMITS_MAX];
+    struct init_tmpfs tmpfs[INIT_TMPFS_MAX]; /* of the workload */
     uint16_t rows, columns;
+};
+
+enum { INIT_CODE_FAILED = 125, INIT_CODE_NOT_EXECUTABLE = 126, INIT_CODE_NOT_FOUND = 127 };
+
+/* What a child that cannot go on tells its parent. */
+struct init_report {
+    int code; /* INIT_CODE_* */
+    char text[508];
 };
 
 /* Descriptors of a process that runs: -1 where there is none. With a terminal all are `in`. */
@@ -64,11 +92,33 @@ int init_process_parse(const struct fmt_agent_record *start, struct init_process
 
 /* Starts it. 0; or the exit code that a shell would give (125, 126, 127), then *ret_error has the
  * line. */
-int init_process_start(const struct init_process *process, struct init_streams *ret_streams,
+int init_process_start(struct init_process *process, struct init_streams *ret_streams,
                        char *ret_error, size_t size);
 
 /* Kills all processes but this one, and waits for them (a second at most). */
 void init_end_processes(void);
+
+/* ---- init_child.c: in the new process ---- */
+
+/* Becomes the process, with these descriptors as its standard streams; mount_ns is the workload's
+ * namespace, -1 for the workload itself. What stops it goes to report_fd, which a program that
+ * runs closes. */
+ST_NORETURN void init_child(struct init_process *process, const int streams[3], int mount_ns,
+                            int report_fd);
+ST_NORETURN void init_give_up(int report_fd, int code, const char *format, ...) ST_PRINTF(3, 4);
+/* The error as docker's messages have it: in small letters. */
+const char *init_error(void);
+
+/* ---- init_user.c ---- */
+
+/* Becomes the process's user: groups, numbers, capabilities; *ret_home is its folder. Gives up by
+ * itself. */
+void init_become(const struct init_process *process, int report_fd, const char **ret_home);
+
+/* ---- init_reaper.c ---- */
+
+/* The program's parent: passes signals on, waits for orphans, ends with the program's code. */
+ST_NORETURN void init_reap_for(pid_t program);
 
 /* ---- init_session.c ---- */
 

@@ -22,13 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CODE_FAILED = 125, CODE_NOT_EXECUTABLE = 126, CODE_NOT_FOUND = 127, TEXT_MAX = 512 };
-
-/* What a child that cannot go on tells its parent. */
-struct report {
-    int code;
-    char text[TEXT_MAX];
-};
+#include "base/str.h"
 
 /* Namespaces of the workload, once it runs. */
 static int workload_pid_ns = -1, workload_mount_ns = -1;
@@ -81,19 +75,28 @@ static bool number(const char *text, unsigned base, unsigned long max, unsigned 
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *ret_value <= max;
 }
 
-static bool add_text(const char **list, unsigned *count, const char *value)
+static bool add_text(const char **list, unsigned *count, unsigned room, const char *value)
 {
-    if (*count == INIT_ARGS_MAX) {
+    if (*count == room) {
         return false;
     }
     list[(*count)++] = value;
     return true;
 }
 
-/* false: unknown key or impossible value. */
+/* false: it is not one of the numbers, or an impossible value. */
 static bool set_number(struct init_process *process, const char *key, size_t length,
                        const char *value)
 {
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"main", &process->main},
+                 {"tty", &process->tty},
+                 {"detached", &process->detached},
+                 {"init", &process->reaper},
+                 {"no-new-privileges", &process->no_new_privileges},
+                 {"read-only", &process->read_only}};
     unsigned long n;
 
     if (is(key, length, "umask")) {
@@ -104,26 +107,110 @@ static bool set_number(struct init_process *process, const char *key, size_t len
     if (!number(value, 10, UINT32_MAX - 1, &n)) {
         return false;
     }
+    for (unsigned i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (is(key, length, flags[i].name)) {
+            *flags[i].flag = n != 0;
+            return true;
+        }
+    }
     if (is(key, length, "uid")) {
         process->uid = (uid_t)n;
     } else if (is(key, length, "gid")) {
         process->gid = (gid_t)n;
-    } else if (is(key, length, "group") && process->groups_count < INIT_GROUPS_MAX) {
-        process->groups[process->groups_count++] = (gid_t)n;
     } else if (is(key, length, "rows")) {
         process->rows = (uint16_t)n;
     } else if (is(key, length, "columns")) {
         process->columns = (uint16_t)n;
-    } else if (is(key, length, "main")) {
-        process->main = n != 0;
-    } else if (is(key, length, "tty")) {
-        process->tty = n != 0;
     } else if (is(key, length, "stdin")) {
         process->no_stdin = n == 0;
     } else {
         return false;
     }
     return true;
+}
+
+/* "NUMBER:SOFT:HARD" */
+static bool add_limit(struct init_process *process, const char *value)
+{
+    char text[3][24];
+    uint64_t numbers[3];
+
+    if (process->limits_count == INIT_LIMITS_MAX) {
+        return false;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        size_t length = strcspn(value, ":");
+        if (length >= sizeof text[i] || (value[length] == ':') != (i < 2)) {
+            return false;
+        }
+        memcpy(text[i], value, length);
+        text[i][length] = '\0';
+        value += length + (i < 2);
+        if (st_parse_u64(text[i], 10, i == 0 ? INT32_MAX : UINT64_MAX, &numbers[i]) < 0) {
+            return false;
+        }
+    }
+    process->limits[process->limits_count++] = (struct init_limit){
+        .resource = (int)numbers[0], .value = {.rlim_cur = numbers[1], .rlim_max = numbers[2]}};
+    return true;
+}
+
+/* An empty folder in memory; its options follow. */
+static bool add_tmpfs(struct init_process *process, const char *target, const char *options)
+{
+    if (target != NULL) {
+        if (process->tmpfs_count == INIT_TMPFS_MAX || target[0] != '/') {
+            return false;
+        }
+        process->tmpfs[process->tmpfs_count++] = (struct init_tmpfs){target, ""};
+        return true;
+    }
+    if (process->tmpfs_count == 0) {
+        return false;
+    }
+    process->tmpfs[process->tmpfs_count - 1].options = options;
+    return true;
+}
+
+static bool set(struct init_process *process, const char *key, size_t length, const char *value)
+{
+    int64_t score;
+
+    if (is(key, length, "arg")) {
+        return add_text(process->args, &process->args_count, INIT_ARGS_MAX, value);
+    }
+    if (is(key, length, "env")) { /* one place is left for HOME */
+        return add_text(process->env, &process->env_count, INIT_ARGS_MAX - 1, value);
+    }
+    if (is(key, length, "group")) {
+        return add_text(process->groups, &process->groups_count, INIT_GROUPS_MAX, value);
+    }
+    if (is(key, length, "limit")) {
+        return add_limit(process, value);
+    }
+    if (is(key, length, "tmpfs")) {
+        return add_tmpfs(process, value, NULL);
+    }
+    if (is(key, length, "tmpfs-options")) {
+        return add_tmpfs(process, NULL, value);
+    }
+    if (is(key, length, "cwd")) {
+        process->cwd = value;
+        return value[0] == '/';
+    }
+    if (is(key, length, "user")) {
+        process->user = value;
+        return true;
+    }
+    if (is(key, length, "capabilities")) {
+        process->bounded = st_parse_u64(value, 16, UINT64_MAX, &process->capabilities) >= 0;
+        return process->bounded;
+    }
+    if (is(key, length, "oom-score")) {
+        process->oom_score = value;
+        return st_parse_i64(value, -1000, 1000, &score) >= 0;
+    }
+    return set_number(process, key, length, value);
 }
 
 int init_process_parse(const struct fmt_agent_record *start, struct init_process *process,
@@ -137,125 +224,20 @@ int init_process_parse(const struct fmt_agent_record *start, struct init_process
     process->umask = 022;
     process->cwd = "/";
     while (fmt_agent_next_setting(start, &at, &key, &length, &value)) {
-        bool good = true;
+        bool good = set(process, key, length, value);
 
-        if (is(key, length, "arg")) {
-            good = add_text(process->args, &process->args_count, value);
-        } else if (is(key, length, "env")) {
-            good = add_text(process->env, &process->env_count, value);
-        } else if (is(key, length, "cwd")) {
-            process->cwd = value;
-        } else {
-            good = set_number(process, key, length, value);
-        }
         if (!good) {
             snprintf(ret_error, size, "the guest's agent cannot take %.*s=%s", (int)length, key,
                      value);
             return -1;
         }
     }
+    process->no_stdin |= process->detached;
     if (at != start->size || process->args_count == 0) {
         snprintf(ret_error, size, "the settings of the process are damaged");
         return -1;
     }
     return 0;
-}
-
-/* ---- the child ---- */
-
-static ST_NORETURN void give_up(int report_fd, int code, const char *what, const char *which)
-{
-    struct report report = {.code = code};
-
-    snprintf(report.text, sizeof report.text, "%s%s%s: %s", what, which[0] == '\0' ? "" : " ",
-             which, strerror(errno));
-    (void)!write(report_fd, &report, sizeof report);
-    _exit(code);
-}
-
-/* The image's root becomes the root of this mount namespace. */
-static void enter_root(int report_fd)
-{
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || chdir(INIT_ROOT) < 0 ||
-        mount(INIT_ROOT, "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0) {
-        give_up(report_fd, CODE_FAILED, "entering", "the root");
-    }
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
-        give_up(report_fd, CODE_FAILED, "mounting", "/proc");
-    }
-}
-
-static const char *path_of(const struct init_process *process)
-{
-    for (unsigned i = 0; i < process->env_count; i++) {
-        if (strncmp(process->env[i], "PATH=", 5) == 0) {
-            return process->env[i] + 5;
-        }
-    }
-    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-}
-
-/* Tries the folders of PATH as a shell does; returns with errno. */
-static void execute(const struct init_process *process)
-{
-    const char *program = process->args[0];
-    char *const *argv = (char *const *)(uintptr_t)process->args;
-    char *const *envp = (char *const *)(uintptr_t)process->env;
-    const char *folder = path_of(process);
-    int kept = ENOENT;
-
-    if (strchr(program, '/') != NULL) {
-        (void)execve(program, argv, envp);
-        return;
-    }
-    for (const char *end; folder != NULL; folder = *end == ':' ? end + 1 : NULL) {
-        char path[4096];
-
-        end = strchrnul(folder, ':');
-        if (snprintf(path, sizeof path, "%.*s/%s", (int)(end - folder), folder, program) <
-            (int)sizeof path) {
-            (void)execve(path, argv, envp);
-            kept = errno == ENOENT || errno == ENOTDIR ? kept : errno;
-        }
-    }
-    errno = kept;
-}
-
-static ST_NORETURN void child(const struct init_process *process, int in, int out, int err,
-                              int report_fd)
-{
-    sigset_t none;
-
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)setsid();
-    if (process->tty && ioctl(in, TIOCSCTTY, 0) < 0) {
-        give_up(report_fd, CODE_FAILED, "taking", "the terminal");
-    }
-    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) {
-        give_up(report_fd, CODE_FAILED, "standard", "streams");
-    }
-    if (process->main) {
-        enter_root(report_fd);
-    } else if (setns(workload_mount_ns, CLONE_NEWNS) < 0) {
-        give_up(report_fd, CODE_FAILED, "entering", "the workload's files");
-    }
-    (void)umask(process->umask);
-    if (mkdir(process->cwd, 0755) < 0 && errno != EEXIST) {
-        give_up(report_fd, CODE_NOT_EXECUTABLE, "working directory", process->cwd);
-    }
-    if (setgroups(process->groups_count, process->groups) < 0 ||
-        setresgid(process->gid, process->gid, process->gid) < 0 ||
-        setresuid(process->uid, process->uid, process->uid) < 0) {
-        give_up(report_fd, CODE_FAILED, "becoming", "the user");
-    }
-    if (chdir(process->cwd) < 0) {
-        give_up(report_fd, CODE_NOT_EXECUTABLE, "working directory", process->cwd);
-    }
-    execute(process);
-    give_up(report_fd, errno == ENOENT || errno == ENOTDIR ? CODE_NOT_FOUND : CODE_NOT_EXECUTABLE,
-            "executing", process->args[0]);
 }
 
 /* ---- the parent ---- */
@@ -297,6 +279,11 @@ static bool open_streams(const struct init_process *process, struct ends *ends)
     if (process->no_stdin) {
         ends->in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
+    if (process->detached) { /* nobody reads what it writes */
+        ends->out[1] = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        ends->err[1] = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        return ends->in[0] >= 0 && ends->out[1] >= 0 && ends->err[1] >= 0;
+    }
     return (process->no_stdin ? ends->in[0] >= 0 : pipe2(ends->in, O_CLOEXEC) == 0) &&
            pipe2(ends->out, O_CLOEXEC) == 0 && pipe2(ends->err, O_CLOEXEC) == 0;
 }
@@ -333,24 +320,26 @@ static pid_t fork_inside(const struct init_process *process)
     return pid;
 }
 
-int init_process_start(const struct init_process *process, struct init_streams *ret_streams,
+int init_process_start(struct init_process *process, struct init_streams *ret_streams,
                        char *ret_error, size_t size)
 {
-    struct report report = {.code = CODE_FAILED};
+    struct init_report report = {.code = INIT_CODE_FAILED};
     struct ends ends;
     int pipe_fds[2] = {-1, -1};
     pid_t pid = -1;
 
     if (!process->main && workload_pid_ns < 0) {
         snprintf(ret_error, size, "the workload does not run yet");
-        return CODE_FAILED;
+        return INIT_CODE_FAILED;
     }
     if (!open_streams(process, &ends) || pipe2(pipe_fds, O_CLOEXEC) < 0 ||
         (pid = fork_inside(process)) < 0) {
         snprintf(ret_error, size, "starting %s: %s", process->args[0], strerror(errno));
     } else if (pid == 0) {
-        child(process, ends.in[0], process->tty ? ends.in[0] : ends.out[1],
-              process->tty ? ends.in[0] : ends.err[1], pipe_fds[1]);
+        const int streams[3] = {ends.in[0], process->tty ? ends.in[0] : ends.out[1],
+                                process->tty ? ends.in[0] : ends.err[1]};
+
+        init_child(process, streams, workload_mount_ns, pipe_fds[1]);
     } else {
         close_ends(&pipe_fds[1], 1);
         /* Nothing to read: it is executing. */
@@ -358,7 +347,7 @@ int init_process_start(const struct init_process *process, struct init_streams *
             (!process->main || remember_namespaces(pid))) {
             report.code = 0;
         } else {
-            report.text[TEXT_MAX - 1] = '\0';
+            report.text[sizeof report.text - 1] = '\0';
             snprintf(ret_error, size, "%s", report.text);
         }
     }

@@ -30,7 +30,7 @@ struct session {
     struct st_buf from_host, to_host;
     size_t sent;         /* of to_host */
     struct st_buf input; /* granted bytes that the process has not taken */
-    bool input_ended, process_ended, exit_sent, main;
+    bool input_ended, process_ended, exit_sent, main, detached;
     struct init_streams streams;
     int code;
 };
@@ -48,7 +48,7 @@ static void close_fd(int *fd)
 
 static void end_session(struct session *s)
 {
-    if (s->streams.pid > 0 && !s->process_ended) {
+    if (s->streams.pid > 0 && !s->process_ended && !s->detached) {
         (void)kill(s->streams.pid, SIGHUP);
     }
     workload_ended |= s->main && s->exit_sent;
@@ -154,6 +154,7 @@ static void start(struct session *s, const struct fmt_agent_record *record)
         return;
     }
     s->main = process.main;
+    s->detached = process.detached;
     code = init_process_start(&process, &s->streams, error, sizeof error);
     if (code != 0) {
         fail(s, code, error);

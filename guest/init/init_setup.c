@@ -17,10 +17,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEVICE_TRIES = 500, DEVICE_WAIT_MS = 10, TEXT_MAX = 65536, INIT_MODULE_COMPRESSED = 4 };
+enum {
+    DEVICE_TRIES = 500,
+    DEVICE_WAIT_MS = 10,
+    TEXT_MAX = 65536,
+    SYSCTLS_MAX = 256,
+    INIT_MODULE_COMPRESSED = 4,
+};
 
 struct setup {
-    const char *root, *upper, *hostname, *address, *gateway;
+    const char *root, *upper, *hostname, *domain, *address, *gateway, *shm;
+    const char *sysctls[SYSCTLS_MAX];
+    unsigned sysctls_count;
     struct st_buf resolv, hosts;
 };
 
@@ -99,6 +107,14 @@ static int parse(const struct fmt_agent_record *record, struct setup *setup, cha
             setup->gateway = value;
         } else if (is(key, length, "dns")) {
             (void)st_buf_printf(&setup->resolv, "nameserver %s\n", value);
+        } else if (is(key, length, "domain")) {
+            setup->domain = value;
+        } else if (is(key, length, "shm")) {
+            setup->shm = value;
+        } else if (is(key, length, "sysctl") && setup->sysctls_count < SYSCTLS_MAX) {
+            setup->sysctls[setup->sysctls_count++] = value;
+        } else if (is(key, length, "dns-option")) {
+            (void)st_buf_printf(&setup->resolv, "options %s\n", value);
         } else if (is(key, length, "search")) {
             (void)st_buf_printf(&setup->resolv, "search %s\n", value);
         } else if (is(key, length, "host")) {
@@ -174,16 +190,20 @@ static void link_or_log(const char *target, const char *path)
     }
 }
 
-static void mount_in_root(void)
+static void mount_in_root(const struct setup *setup)
 {
     const unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    char shm[64];
+
+    snprintf(shm, sizeof shm, "mode=1777%s%.20s",
+             setup->shm == NULL ? "" : ",size=", setup->shm == NULL ? "" : setup->shm);
 
     mount_or_log("dev", INIT_ROOT "/dev", "devtmpfs", MS_NOSUID, "mode=0755");
     mount_or_log("sys", INIT_ROOT "/sys", "sysfs", plain, NULL);
     mount_or_log("cgroup", INIT_ROOT "/sys/fs/cgroup", "cgroup2", plain, NULL);
     mount_or_log("devpts", INIT_ROOT "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
                  "newinstance,ptmxmode=0666,mode=0620,gid=5");
-    mount_or_log("shm", INIT_ROOT "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+    mount_or_log("shm", INIT_ROOT "/dev/shm", "tmpfs", plain, shm);
     mount_or_log("mqueue", INIT_ROOT "/dev/mqueue", "mqueue", plain, NULL);
     (void)mkdir(INIT_ROOT "/proc", 0755);
     (void)unlink(INIT_ROOT "/dev/ptmx");
@@ -287,6 +307,48 @@ static int set_up_network(const struct setup *setup, char *ret_error, size_t siz
     return 0;
 }
 
+/* ---- parameters and names ---- */
+
+/* "NAME=VALUE", the name with dots. */
+static int set_sysctl(const char *setting, char *ret_error, size_t size)
+{
+    char path[512];
+    const char *value = strchr(setting, '=');
+    int length = value == NULL ? 0 : (int)(value - setting);
+    int fd;
+
+    if (length == 0 ||
+        snprintf(path, sizeof path, "/proc/sys/%.*s", length, setting) >= (int)sizeof path) {
+        errno = EINVAL;
+        return fail(ret_error, size, "sysctl", setting);
+    }
+    for (char *c = path + strlen("/proc/sys/"); *c != '\0'; c++) {
+        *c = *c == '.' ? '/' : *c == '/' ? '.' : *c; /* as sysctl(8) has it */
+    }
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, value + 1, strlen(value + 1)) < 0) {
+        (void)fail(ret_error, size, "sysctl", setting);
+        close(fd);
+        return -1;
+    }
+    close(fd);
+    return 0;
+}
+
+static int set_kernel_up(const struct setup *setup, char *ret_error, size_t size)
+{
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i < setup->sysctls_count; i++) {
+        r = set_sysctl(setup->sysctls[i], ret_error, size);
+    }
+    if (r == 0 && setup->domain != NULL &&
+        setdomainname(setup->domain, strlen(setup->domain)) < 0) {
+        r = fail(ret_error, size, "domain name", setup->domain);
+    }
+    return r;
+}
+
 int init_set_up(const struct fmt_agent_record *record, char *ret_error, size_t size)
 {
     struct setup setup = {.resolv = ST_BUF_HEAP(TEXT_MAX), .hosts = ST_BUF_HEAP(TEXT_MAX)};
@@ -296,8 +358,11 @@ int init_set_up(const struct fmt_agent_record *record, char *ret_error, size_t s
         r = mount_root(&setup, ret_error, size);
     }
     if (r == 0) {
-        mount_in_root();
+        mount_in_root(&setup);
         r = set_up_network(&setup, ret_error, size);
+    }
+    if (r == 0) {
+        r = set_kernel_up(&setup, ret_error, size);
     }
     if (r == 0 && setup.hostname != NULL) {
         struct st_buf text = ST_BUF_HEAP(TEXT_MAX);

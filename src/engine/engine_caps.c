@@ -64,16 +64,15 @@ static uint64_t all_of_ours(void)
     return os_capget(&own) < 0 ? sbx_caps_all() : sbx_caps_all() & own.permitted;
 }
 
-int engine_caps(struct json_doc *arena, const struct engine_config *config, const char ***ret_names,
-                size_t *ret_count, struct st_err *err)
+int engine_caps_mask(const struct engine_config *config, uint64_t all, uint64_t *ret_mask,
+                     struct st_err *err)
 {
     const struct engine_security *s = &config->security;
-    struct engine_strings list = {.arena = arena};
     uint64_t mask = 0;
     int r = 0;
 
     if (s->privileged || has_all(s->cap_add, s->cap_add_count)) {
-        mask = all_of_ours();
+        mask = all;
     } else if (!has_all(s->cap_drop, s->cap_drop_count)) {
         for (size_t i = 0; i < ST_COUNT(default_caps); i++) {
             mask |= UINT64_C(1) << sbx_cap_number(default_caps[i]);
@@ -83,6 +82,17 @@ int engine_caps(struct json_doc *arena, const struct engine_config *config, cons
         r = change(s->cap_drop, s->cap_drop_count, false, &mask, err);
         r = r < 0 ? r : change(s->cap_add, s->cap_add_count, true, &mask, err);
     }
+    *ret_mask = mask;
+    return r;
+}
+
+int engine_caps(struct json_doc *arena, const struct engine_config *config, const char ***ret_names,
+                size_t *ret_count, struct st_err *err)
+{
+    struct engine_strings list = {.arena = arena};
+    uint64_t mask = 0;
+    int r = engine_caps_mask(config, all_of_ours(), &mask, err);
+
     if (r < 0) {
         return r;
     }

@@ -93,7 +93,7 @@ struct engine_port {
 };
 
 struct engine_network {
-    const char *mode; /* "bridge", "host", "none", "container:<64 digits>" */
+    const char *mode; /* "bridge", "host", "none", "container:<64 digits>"; of a vm "user" */
     struct engine_port *ports;
     size_t ports_count;
     const char **exposed; /* "80/tcp" */

@@ -139,7 +139,7 @@ static int check_resources(const struct engine_resources *r, struct st_err *err)
 
 static int check_network(const struct engine_network *network, struct st_err *err)
 {
-    static const char *const modes[] = {"bridge", "host", "none", NULL};
+    static const char *const modes[] = {"bridge", "host", "none", "user", NULL};
     int r = check_mode("network", network->mode, modes, err);
 
     for (size_t i = 0; r == 0 && i < network->ports_count; i++) {

@@ -191,7 +191,8 @@ static int merge_image(struct making *m)
     int r = merge_env(m, run);
     r = r < 0 ? r : merge_labels(m, run);
     r = r < 0 ? r : merge_exposed(m, run);
-    return r < 0 ? r : merge_volumes(m, run);
+    /* A virtual machine's disk has the image's volumes as folders. */
+    return r < 0 || !engine_isolation_of(&m->config)->files ? r : merge_volumes(m, run);
 }
 
 /* "container:NAME" to "container:ID"; the other must exist. */

@@ -67,6 +67,15 @@ int engine_oci_devices(struct json_doc *arena, const struct engine_config *confi
 int engine_oci_resources(struct json_doc *arena, const struct engine_config *config,
                          struct spec_linux *linux_part, struct st_err *err);
 
+/* The variables of its process: defaults that neither image nor owner gave, then theirs. HOME is
+ * left out where `home` is NULL. */
+struct engine_strings;
+void engine_process_env(struct engine_strings *env, const struct engine_config *config,
+                        const char *home);
+bool engine_no_new_privileges(const struct engine_config *config);
+/* What --security-opt has for a name behind '=' or ':'; NULL: nothing. */
+const char *engine_security_option(const struct engine_security *security, const char *name);
+
 /* A list under construction in an arena: texts end with NULL. */
 struct engine_strings {
     struct json_doc *arena;
@@ -84,6 +93,9 @@ const char *engine_textf(struct json_doc *arena, const char *format, ...) ST_PRI
 /* The capabilities that the config asks for, as names. -ST_EINVAL for one that does not exist. */
 int engine_caps(struct json_doc *arena, const struct engine_config *config, const char ***ret_names,
                 size_t *ret_count, struct st_err *err);
+/* The same as a mask, of the capabilities in `all`. */
+int engine_caps_mask(const struct engine_config *config, uint64_t all, uint64_t *ret_mask,
+                     struct st_err *err);
 
 /* The default policy for these capabilities; everything lives in the arena. */
 int engine_default_seccomp(struct json_doc *arena, const char *const *caps, size_t caps_count,

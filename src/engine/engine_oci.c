@@ -81,8 +81,8 @@ static bool has_variable(const char **env, size_t count, const char *name)
     return false;
 }
 
-static void set_env(struct engine_strings *env, const struct engine_config *config,
-                    const struct engine_identity *identity)
+void engine_process_env(struct engine_strings *env, const struct engine_config *config,
+                        const char *home)
 {
     const struct engine_process *p = &config->process;
 
@@ -98,8 +98,8 @@ static void set_env(struct engine_strings *env, const struct engine_config *conf
     for (size_t i = 0; i < p->env_count; i++) {
         engine_strings_add(env, p->env[i]);
     }
-    if (!has_variable(p->env, p->env_count, "HOME")) {
-        engine_strings_addf(env, "HOME=%s", identity->home == NULL ? "/" : identity->home);
+    if (home != NULL && !has_variable(p->env, p->env_count, "HOME")) {
+        engine_strings_addf(env, "HOME=%s", home);
     }
 }
 
@@ -151,7 +151,7 @@ static int set_caps(struct json_doc *arena, const struct engine_config *config, 
     return 0;
 }
 
-static bool no_new_privileges(const struct engine_config *config)
+bool engine_no_new_privileges(const struct engine_config *config)
 {
     for (size_t i = 0; i < config->security.options_count; i++) {
         const char *rest = st_after_prefix(config->security.options[i], "no-new-privileges");
@@ -172,7 +172,7 @@ int engine_oci_process(struct json_doc *arena, const struct engine_config *confi
     struct spec_process process = {
         .terminal = p->tty,
         .cwd = p->cwd == NULL ? "/" : p->cwd,
-        .no_new_privileges = no_new_privileges(config),
+        .no_new_privileges = engine_no_new_privileges(config),
         .user = {.uid = identity->uid,
                  .gid = identity->gid,
                  .additional_gids = identity->groups,
@@ -191,7 +191,7 @@ int engine_oci_process(struct json_doc *arena, const struct engine_config *confi
     for (size_t i = 0; i < p->cmd_count; i++) {
         engine_strings_add(&args, p->cmd[i]);
     }
-    set_env(&env, config, identity);
+    engine_process_env(&env, config, identity->home == NULL ? "/" : identity->home);
     int r = set_rlimits(arena, &config->resources, &process);
     if (r < 0 || args.failed || env.failed) {
         return st_fail(err, ST_ENOMEM, "out of memory");
@@ -356,7 +356,7 @@ static int set_sysctls(struct json_doc *arena, const struct engine_launch *launc
     return 0;
 }
 
-static const char *option_value(const struct engine_security *s, const char *name)
+const char *engine_security_option(const struct engine_security *s, const char *name)
 {
     for (size_t i = 0; i < s->options_count; i++) {
         const char *rest = st_after_prefix(s->options[i], name);
@@ -372,7 +372,7 @@ static void set_paths(const struct engine_security *s, struct spec_linux *to)
     static const char *masked[ST_COUNT(masked_paths) + 1];
     static const char *readonly[ST_COUNT(readonly_paths) + 1];
 
-    if (s->privileged || st_streq(option_value(s, "systempaths"), "unconfined")) {
+    if (s->privileged || st_streq(engine_security_option(s, "systempaths"), "unconfined")) {
         return;
     }
     memcpy(masked, masked_paths, sizeof(masked_paths));
@@ -399,7 +399,7 @@ static int set_seccomp(struct json_doc *arena, const struct engine_config *confi
         }
         return r;
     }
-    if (s->privileged || st_streq(option_value(s, "seccomp"), "unconfined")) {
+    if (s->privileged || st_streq(engine_security_option(s, "seccomp"), "unconfined")) {
         return 0;
     }
     int r = engine_default_seccomp(arena, caps, count, &to->seccomp);

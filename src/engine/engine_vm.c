@@ -11,15 +11,17 @@
 #include "base/str.h"
 #include "engine/engine_vm_image.h"
 #include "engine/monitor/mon_protocol.h"
+#include "format/fmt_agent.h"
 #include "os/os_event.h"
 #include "os/os_socket.h"
+#include "os/os_terminal.h"
 #include "os/os_time.h"
 #include "json/json_doc.h"
 
 #define CONTROL_SOCKET "vm.sock"
 #define DEBUGGER_SOCKET "gdb.sock"
 
-enum { WORDS_MAX_BYTES = 65536, ANSWER_MAX = 65536, ANSWER_MS = 10000 };
+enum { WORDS_MAX_BYTES = 65536, ANSWER_MAX = 65536, ANSWER_MS = 10000, EXIT_KILLED = 137 };
 
 static int word(struct st_buf *to, const char *name, const char *value)
 {
@@ -72,7 +74,7 @@ static int failure(const struct engine_launch *launch, int exit_code, const char
 
     if (said == NULL) {
         st_fail(err, ST_EIO, "the machine %s cannot be started", config->name);
-    } else if (engine_vm_is_image(config)) {
+    } else if (engine_vm_is_image(config) && exit_code != ENGINE_EXIT_FAILED) {
         st_fail(err, ST_EIO, "failed to create task for container: %s", said);
     } else {
         st_fail(err, ST_EIO, "%s", said);
@@ -133,22 +135,40 @@ static int read_answer(const char *name, const struct st_buf *line, struct st_er
     return r;
 }
 
-static int command(struct engine_instance *instance, const char *name, struct st_err *err)
+/* Asks for something over a connection to the control socket. */
+static int ask(int fd, const char *what, const char *name, struct st_err *err)
 {
     char request[64];
     st_auto(buf) struct st_buf line = ST_BUF_HEAP(ANSWER_MAX);
+    int r = read_line(fd, &line); /* the greeting */
+    size_t length = st_snprintf(request, sizeof(request), "{\"id\":1,\"command\":\"%s\"}\n", what);
+    ssize_t sent = r < 0 ? r : os_send(fd, request, length, MSG_NOSIGNAL);
+    r = sent < 0 ? (int)sent : read_line(fd, &line);
+    return r < 0 ? st_fail_os(err, r, "%s of the machine %s", what, name)
+                 : read_answer(name, &line, err);
+}
+
+static int command(struct engine_instance *instance, const char *what, struct st_err *err)
+{
     st_auto(free) char *path = run_path(instance, CONTROL_SOCKET);
 
     if (path == NULL) {
         return st_fail(err, ST_ENOMEM, "out of memory");
     }
     st_auto(fd) int fd = os_unix_connect(path, SOCK_STREAM);
-    int r = fd < 0 ? fd : read_line(fd, &line); /* the greeting */
-    size_t length = st_snprintf(request, sizeof(request), "{\"id\":1,\"command\":\"%s\"}\n", name);
-    ssize_t sent = r < 0 ? r : os_send(fd, request, length, MSG_NOSIGNAL);
-    r = sent < 0 ? (int)sent : read_line(fd, &line);
-    return r < 0 ? st_fail_os(err, r, "%s of the machine %s", name, instance->config->name)
-                 : read_answer(name, &line, err);
+    return fd < 0 ? st_fail_os(err, fd, "%s of the machine %s", what, instance->config->name)
+                  : ask(fd, what, instance->config->name, err);
+}
+
+int engine_vm_connect(const char *path, const char *name, struct st_err *err)
+{
+    st_auto(fd) int fd = os_unix_connect(path, SOCK_STREAM);
+
+    if (fd < 0) {
+        return st_fail_os(err, fd, "connecting to the machine %s", name);
+    }
+    int r = ask(fd, "session", name, err);
+    return r < 0 ? r : os_take_fd(fd);
 }
 
 static int freeze(struct engine_instance *instance, bool on, struct st_err *err)
@@ -161,14 +181,56 @@ static int reset(struct engine_instance *instance, struct st_err *err)
     return command(instance, "reset", err);
 }
 
+/* How docker tells what did not start. */
+static int exec_failed(int r, int *ret_code, struct st_err *err)
+{
+    if (r == -ST_ECONNRESET) {
+        *ret_code = EXIT_KILLED; /* with its machine */
+        return 0;
+    }
+    if (*ret_code == ENGINE_EXIT_NO_COMMAND || *ret_code == ENGINE_EXIT_NOT_EXECUTABLE) {
+        return st_wrap(err, r, "OCI runtime exec failed");
+    }
+    *ret_code = ENGINE_EXIT_FAILED + 1;
+    return r;
+}
+
 static int exec_in(struct engine_instance *instance, const struct engine_exec_options *options,
                    int *ret_exit_code, struct st_err *err)
 {
-    (void)options;
+    const struct engine_config *config = instance->config;
+    struct engine_vm_streams streams = {
+        .in = options->interactive && !options->detach ? 0 : -1,
+        .out = options->detach ? -1 : 1,
+        .err = options->detach ? -1 : 2,
+    };
+    struct winsize size = {0};
+    st_auto(buf) struct st_buf start = ST_BUF_HEAP(FMT_AGENT_PAYLOAD_MAX);
+    st_auto(free) char *path = run_path(instance, CONTROL_SOCKET);
+
     *ret_exit_code = ENGINE_EXIT_FAILED + 1;
-    return st_fail(err, ST_EUNSUPPORTED,
-                   "%s is a virtual machine: nothing is executed in it from here yet",
-                   instance->config->name);
+    if (!engine_vm_is_image(config)) {
+        return st_fail(err, ST_EUNSUPPORTED,
+                       "%s runs a kernel of its owner's, in which Strata executes nothing",
+                       config->name);
+    }
+    if (path == NULL) {
+        return st_fail(err, ST_ENOMEM, "out of memory");
+    }
+    streams.tty = options->tty && streams.in >= 0 && os_is_terminal(streams.in);
+    if (options->tty) {
+        (void)os_window_size_get(1, &size);
+    }
+    int r = engine_vm_exec_start(config, options, size.ws_row, size.ws_col, &start, err);
+    if (r < 0) {
+        return r;
+    }
+    st_auto(fd) int fd = engine_vm_connect(path, config->name, err);
+    if (fd < 0) {
+        return fd;
+    }
+    r = engine_vm_session(fd, &start, &streams, options->detach, ret_exit_code, err);
+    return r < 0 ? exec_failed(r, ret_exit_code, err) : 0;
 }
 
 /* A machine with a kernel of its owner's has what strata-vm's own words say. */

@@ -27,49 +27,32 @@ bool engine_vm_is_image(const struct engine_config *config)
     return config->image_id != NULL && st_streq(config->isolation, engine_vm.name);
 }
 
-/* USER[:GROUP] in numbers, or root. */
-static int parse_user(const char *user, uint64_t *ret_uid, uint64_t *ret_gid)
+bool engine_vm_is_connected(const struct engine_config *config)
 {
-    char text[32];
-    if (user == NULL || user[0] == '\0' || st_streq(user, "root")) {
-        *ret_uid = *ret_gid = 0;
-        return 0;
-    }
-    if (!st_strcopy(text, sizeof(text), user)) {
-        return -ST_EINVAL;
-    }
-    char *group = strchr(text, ':');
-    if (group != NULL) {
-        *group++ = '\0';
-    }
-    *ret_gid = 0;
-    int r = st_parse_u64(text, 10, INT32_MAX, ret_uid);
-    return r < 0 || group == NULL ? r : st_parse_u64(group, 10, INT32_MAX, ret_gid);
+    return !st_streq(config->network.mode, "none");
 }
 
 int engine_vm_image_check(const struct engine_config *config, struct st_err *err)
 {
-    uint64_t uid, gid;
-    if (parse_user(config->process.user, &uid, &gid) < 0) {
-        return st_fail(err, ST_EUNSUPPORTED,
-                       "user %s: in a virtual machine users are numbers or root, so far",
-                       config->process.user);
+    for (size_t i = 0; i < config->mounts_count; i++) {
+        const struct engine_mount *mount = &config->mounts[i];
+        if (!st_streq(mount->type, "tmpfs")) {
+            return st_fail(
+                err, ST_EUNSUPPORTED,
+                "%s: a virtual machine does not share folders of the host: keep files on "
+                "its own disk and copy with strata cp",
+                mount->spelled != NULL ? mount->spelled : mount->target);
+        }
     }
-    if (config->mounts_count > 0) {
-        return st_fail(err, ST_EUNSUPPORTED, "a virtual machine has no volumes yet, and %s is one",
-                       config->mounts[0].target);
+    if (!st_streq(config->network.mode, "user") && !st_streq(config->network.mode, "none")) {
+        return st_fail(err, ST_EUNSUPPORTED,
+                       "network %s: a virtual machine's network is user or none",
+                       config->network.mode);
     }
     if (config->resources.nano_cpus % billion != 0) {
         return st_fail(err, ST_EUNSUPPORTED, "a virtual machine has whole CPUs: --cpus 1, 2 ...");
     }
     return 0;
-}
-
-static int add_number(struct st_buf *to, const char *key, uint64_t value)
-{
-    char text[24];
-    st_snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-    return fmt_agent_add_setting(to, key, text);
 }
 
 static int write_file(int folder_fd, const char *name, const struct st_buf *text,
@@ -82,56 +65,15 @@ static int write_file(int folder_fd, const char *name, const struct st_buf *text
     return r < 0 ? st_fail_os(err, r, "writing the settings of the machine's agent") : 0;
 }
 
-static int write_setup(const struct engine_launch *launch, bool has_disk, struct st_err *err)
+static int write_settings(const struct engine_launch *launch, bool has_disk, struct st_err *err)
 {
-    const struct engine_network *network = &launch->instance->config->network;
-    char hosts[320];
-    st_auto(buf) struct st_buf text = ST_BUF_HEAP(SETTINGS_MAX_BYTES);
-    fmt_agent_add_setting(&text, "root", "/dev/vda");
-    if (has_disk) {
-        fmt_agent_add_setting(&text, "upper", "/dev/vdb");
-    }
-    fmt_agent_add_setting(&text, "hostname", network->hostname);
-    fmt_agent_add_setting(&text, "address", "10.0.2.15/24");
-    fmt_agent_add_setting(&text, "gateway", "10.0.2.2");
-    fmt_agent_add_setting(&text, "dns", "10.0.2.3");
-    fmt_agent_add_setting(&text, "host", "127.0.0.1 localhost");
-    st_snprintf(hosts, sizeof(hosts), "10.0.2.15 %s", network->hostname);
-    fmt_agent_add_setting(&text, "host", hosts);
-    return write_file(launch->folder_fd, "setup", &text, err);
-}
-
-static int write_start(const struct engine_launch *launch, struct st_err *err)
-{
-    const struct engine_process *p = &launch->instance->config->process;
-    uint64_t uid = 0, gid = 0;
-    st_auto(buf) struct st_buf text = ST_BUF_HEAP(SETTINGS_MAX_BYTES);
-    fmt_agent_add_setting(&text, "main", "1");
-    for (size_t i = 0; i < p->entrypoint_count; i++) {
-        fmt_agent_add_setting(&text, "arg", p->entrypoint[i]);
-    }
-    for (size_t i = 0; i < p->cmd_count; i++) {
-        fmt_agent_add_setting(&text, "arg", p->cmd[i]);
-    }
-    for (size_t i = 0; i < p->env_count; i++) {
-        fmt_agent_add_setting(&text, "env", p->env[i]);
-    }
-    fmt_agent_add_setting(&text, "cwd", p->cwd == NULL ? "/" : p->cwd);
-    int r = parse_user(p->user, &uid, &gid);
-    if (r < 0) {
-        return st_fail_os(err, r, "user %s", p->user);
-    }
-    add_number(&text, "uid", uid);
-    add_number(&text, "gid", gid);
-    if (p->tty) {
-        fmt_agent_add_setting(&text, "tty", "1");
-        add_number(&text, "rows", launch->rows);
-        add_number(&text, "columns", launch->columns);
-    }
-    if (!p->open_stdin) {
-        fmt_agent_add_setting(&text, "stdin", "0");
-    }
-    return write_file(launch->folder_fd, "start", &text, err);
+    const struct engine_config *config = launch->instance->config;
+    st_auto(buf) struct st_buf setup = ST_BUF_HEAP(SETTINGS_MAX_BYTES);
+    st_auto(buf) struct st_buf start = ST_BUF_HEAP(SETTINGS_MAX_BYTES);
+    int r = engine_vm_setup(config, has_disk, &setup, err);
+    r = r < 0 ? r : engine_vm_start(config, launch->rows, launch->columns, &start, err);
+    r = r < 0 ? r : write_file(launch->folder_fd, "setup", &setup, err);
+    return r < 0 ? r : write_file(launch->folder_fd, "start", &start, err);
 }
 
 /* A file system in a new name, so that a killed command leaves none that is half made. */
@@ -219,13 +161,14 @@ int engine_vm_image_arguments(const struct engine_launch *launch, struct st_buf 
             add(to, "--disk=", disk, "");
         }
     }
-    r = r < 0 ? r : write_setup(launch, has_disk, err);
-    r = r < 0 ? r : write_start(launch, err);
+    r = r < 0 ? r : write_settings(launch, has_disk, err);
     if (r < 0) {
         return r;
     }
     add(to, "--append=", "console=ttyS0 panic=-1 quiet", "");
-    add(to, "--net=", "user,no-loopback", "");
+    if (engine_vm_is_connected(instance->config)) {
+        add(to, "--net=", "user,no-loopback", "");
+    }
     add(to, "--log-level=", "error", "");
     add(to, "--workload=", launch->folder, "");
     if (resources->memory_bytes > 0) {

@@ -214,7 +214,9 @@ static size_t receive(void *connection, const void *bytes, size_t size)
     const uint8_t *from = bytes;
     size_t done = 0;
 
-    while (done < size && c->state == CONNECTED) {
+    /* A connection that is to be reset takes nothing: its end is told when the reset goes, and not
+     * from in here, where the stream is at work. */
+    while (done < size && c->state == CONNECTED && (c->owed & 1u << VSOCK_RESET) == 0) {
         /* A guest that lowers its buffer size may owe us credit: then there is none. */
         uint32_t in_flight = c->sent - c->guest_forwarded;
         uint32_t credit = c->guest_buffer > in_flight ? c->guest_buffer - in_flight : 0;

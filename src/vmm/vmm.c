@@ -381,6 +381,26 @@ void vmm_workload_resize(struct vmm *vmm, uint16_t rows, uint16_t columns)
     plat_unlock(vmm->platform);
 }
 
+bool vmm_workload_lives(struct vmm *vmm)
+{
+    plat_lock(vmm->platform);
+    bool lives = vmm->agent != NULL && !vmm->workload_ended;
+    plat_unlock(vmm->platform);
+    return lives;
+}
+
+int vmm_workload_session(struct vmm *vmm, int fd)
+{
+    plat_lock(vmm->platform);
+    int r =
+        vmm->agent == NULL || vmm->workload_ended ? -ST_ESTATE : vmm_agent_session(vmm->agent, fd);
+    plat_unlock(vmm->platform);
+    if (r == -ST_ESTATE) {
+        os_close(&fd);
+    }
+    return r;
+}
+
 void vmm_workload_power_off(struct vmm *vmm)
 {
     plat_lock(vmm->platform);

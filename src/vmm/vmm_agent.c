@@ -21,6 +21,7 @@
 #include "os/os_event.h"
 #include "os/os_file.h"
 #include "os/os_terminal.h"
+#include "vmm/vmm_agent_priv.h"
 
 enum {
     FROM_GUEST_MAX = FMT_AGENT_DATA_MAX + FMT_AGENT_HEAD_BYTES,
@@ -31,7 +32,7 @@ enum {
 enum stream_number { IN, OUT, ERR, STREAMS };
 
 struct link {
-    struct plat_stream stream;
+    struct vmm_agent_peer peer;
     struct vmm_agent *agent;
     bool connected;
     struct st_buf to_guest;
@@ -60,6 +61,9 @@ struct vmm_agent {
     bool set_up;                        /* DONE has come */
     struct vmm_agent_process *workload; /* NULL: it does not run */
     struct vmm_agent_streams streams;   /* the workload's, until it is started */
+    struct place {
+        struct vmm_agent_session *session; /* NULL: free */
+    } sessions[VMM_AGENT_SESSIONS_MAX];
     void (*started)(void *argument);
     void (*ended)(void *argument, const struct vmm_agent_end *end);
     void *argument;
@@ -79,8 +83,8 @@ static enum heard hear(struct link *link, const struct fmt_agent_record *record)
 static void flush(struct link *link)
 {
     while (link->connected && link->to_guest.length > 0) {
-        size_t done =
-            link->stream.receive(link->stream.device, link->to_guest.data, link->to_guest.length);
+        size_t done = link->peer.stream.receive(link->peer.stream.device, link->to_guest.data,
+                                                link->to_guest.length);
 
         if (done == 0) {
             return;
@@ -94,7 +98,7 @@ static void read_input(struct vmm_agent_process *process);
 
 static void link_resume(struct plat_stream *stream)
 {
-    struct link *link = ST_CONTAINER(stream, struct link, stream);
+    struct link *link = ST_CONTAINER(stream, struct link, peer.stream);
 
     flush(link);
     if (link != &link->agent->control) {
@@ -125,7 +129,7 @@ static void finish_link(struct link *link);
 
 static size_t link_write(struct plat_stream *stream, const void *bytes, size_t size)
 {
-    struct link *link = ST_CONTAINER(stream, struct link, stream);
+    struct link *link = ST_CONTAINER(stream, struct link, peer.stream);
     size_t part = ST_MIN(size, sizeof link->from_guest - link->from_guest_size);
 
     memcpy(link->from_guest + link->from_guest_size, bytes, part);
@@ -144,11 +148,35 @@ static size_t link_write(struct plat_stream *stream, const void *bytes, size_t s
     return size;
 }
 
+static void link_opened(struct vmm_agent_peer *peer, bool accepted)
+{
+    struct link *link = ST_CONTAINER(peer, struct link, peer);
+
+    if (!accepted) {
+        fail_link(link);
+        return;
+    }
+    link->connected = true;
+    flush(link);
+}
+
+static void link_closed(struct vmm_agent_peer *peer)
+{
+    struct link *link = ST_CONTAINER(peer, struct link, peer);
+
+    /* link_close asked for it: it does the rest itself. */
+    if (link->connected) {
+        link->connected = false;
+        fail_link(link);
+    }
+}
+
 static const struct plat_stream_ops link_ops = {.write = link_write, .resume = link_resume};
 
 static void link_init(struct link *link, struct vmm_agent *agent)
 {
-    link->stream = (struct plat_stream){.ops = &link_ops};
+    link->peer = (struct vmm_agent_peer){
+        .stream = {.ops = &link_ops}, .opened = link_opened, .closed = link_closed};
     link->agent = agent;
     link->connected = false;
     link->from_guest_size = 0;
@@ -159,11 +187,11 @@ static void link_init(struct link *link, struct vmm_agent *agent)
 /* Closes the connection without a word to whoever waits for its end. */
 static void link_close(struct link *link)
 {
-    if (link->stream.device != NULL) {
+    if (link->peer.stream.device != NULL) {
         struct plat_sockets *sockets = &link->agent->sockets;
 
         link->connected = false;
-        sockets->host_closed(sockets->device, &link->stream);
+        sockets->host_closed(sockets->device, &link->peer.stream);
     }
     link->connected = false;
     st_buf_done(&link->to_guest);
@@ -187,10 +215,14 @@ static void process_free(struct vmm_agent_process *process)
     free(process);
 }
 
+static void end_sessions(struct vmm_agent *agent);
+static void connect_sessions(struct vmm_agent *agent);
+
 static void tell_end(struct vmm_agent *agent, int code, const char *error)
 {
     const struct vmm_agent_end end = {code, error};
 
+    end_sessions(agent);
     agent->ended(agent->argument, &end);
 }
 
@@ -303,8 +335,8 @@ static void output_ready(void *argument, uint32_t events)
     }
     switch (parse(link)) {
     case DONE:
-        if (link->stream.ready != NULL) {
-            link->stream.ready(link->stream.device);
+        if (link->peer.stream.ready != NULL) {
+            link->peer.stream.ready(link->peer.stream.device);
         }
         return;
     case WAITS:
@@ -354,7 +386,8 @@ static int start_workload(struct vmm_agent *agent)
               : fmt_agent_write(&process->link.to_guest, FMT_AGENT_START, agent->start.data,
                                 agent->start.length);
     r = r < 0 ? r
-              : agent->sockets.open(agent->sockets.device, &process->link.stream, FMT_AGENT_PORT);
+              : agent->sockets.open(agent->sockets.device, &process->link.peer.stream,
+                                    FMT_AGENT_PORT);
     if (r < 0) {
         process_free(process);
     }
@@ -390,6 +423,7 @@ static enum heard heard_by_process(struct vmm_agent_process *process,
         if (process->link.agent->started != NULL) {
             process->link.agent->started(process->link.agent->argument);
         }
+        connect_sessions(process->link.agent);
         return DONE;
     case FMT_AGENT_WINDOW:
         if (st_add_overflows(process->window, fmt_agent_u32(record), &process->window)) {
@@ -469,38 +503,79 @@ static struct plat_stream *guest_connects(struct plat_sockets *sockets, uint32_t
     }
     agent->control_used = true;
     agent->control.connected = true;
-    return &agent->control.stream;
+    return &agent->control.peer.stream;
 }
 
-static void link_opened(struct plat_sockets *sockets, struct plat_stream *stream, bool accepted)
+static void stream_opened(struct plat_sockets *sockets, struct plat_stream *stream, bool accepted)
 {
-    struct link *link = ST_CONTAINER(stream, struct link, stream);
+    struct vmm_agent_peer *peer = ST_CONTAINER(stream, struct vmm_agent_peer, stream);
 
     (void)sockets;
-    if (!accepted) {
-        fail_link(link);
-        return;
-    }
-    link->connected = true;
-    flush(link);
+    peer->opened(peer, accepted);
 }
 
-static void link_guest_ended(struct plat_sockets *sockets, struct plat_stream *stream)
+static void guest_ended(struct plat_sockets *sockets, struct plat_stream *stream)
 {
     (void)sockets;
     (void)stream;
 }
 
-static void link_closed(struct plat_sockets *sockets, struct plat_stream *stream)
+static void stream_closed(struct plat_sockets *sockets, struct plat_stream *stream)
 {
-    struct link *link = ST_CONTAINER(stream, struct link, stream);
+    struct vmm_agent_peer *peer = ST_CONTAINER(stream, struct vmm_agent_peer, stream);
 
     (void)sockets;
-    /* link_close asked for it: it does the rest itself. */
-    if (link->connected) {
-        link->connected = false;
-        fail_link(link);
+    peer->closed(peer);
+}
+
+/* ---- sessions of others ---- */
+
+static void session_ended(void *argument)
+{
+    struct place *place = argument;
+    struct vmm_agent_session *session = place->session;
+
+    place->session = NULL;
+    vmm_agent_session_free(session);
+}
+
+static void end_sessions(struct vmm_agent *agent)
+{
+    for (unsigned i = 0; i < VMM_AGENT_SESSIONS_MAX; i++) {
+        session_ended(&agent->sessions[i]);
     }
+}
+
+/* Those that came before the workload ran. */
+static void connect_sessions(struct vmm_agent *agent)
+{
+    for (unsigned i = 0; i < VMM_AGENT_SESSIONS_MAX; i++) {
+        if (agent->sessions[i].session != NULL) {
+            vmm_agent_session_connect(agent->sessions[i].session);
+        }
+    }
+}
+
+int vmm_agent_session(struct vmm_agent *agent, int fd)
+{
+    for (unsigned i = 0; i < VMM_AGENT_SESSIONS_MAX; i++) {
+        struct place *place = &agent->sessions[i];
+
+        if (place->session != NULL) {
+            continue;
+        }
+        place->session =
+            vmm_agent_session_new(&agent->sockets, agent->loop, fd, session_ended, place);
+        if (place->session == NULL) {
+            return -ST_ENOMEM;
+        }
+        if (agent->workload != NULL && agent->workload->started) {
+            vmm_agent_session_connect(place->session);
+        }
+        return 0;
+    }
+    os_close(&fd);
+    return -ST_ELIMIT;
 }
 
 /* ---- life ---- */
@@ -508,9 +583,9 @@ static void link_closed(struct plat_sockets *sockets, struct plat_stream *stream
 int vmm_agent_new(const struct vmm_agent_config *config, struct vmm_agent **ret_agent)
 {
     static const struct plat_sockets_ops ops = {.connect = guest_connects,
-                                                .opened = link_opened,
-                                                .guest_ended = link_guest_ended,
-                                                .closed = link_closed};
+                                                .opened = stream_opened,
+                                                .guest_ended = guest_ended,
+                                                .closed = stream_closed};
     struct vmm_agent *agent;
 
     if (config->setup_size > FMT_AGENT_PAYLOAD_MAX || config->start_size > FMT_AGENT_PAYLOAD_MAX) {
@@ -542,6 +617,7 @@ void vmm_agent_free(struct vmm_agent *agent)
     if (agent == NULL) {
         return;
     }
+    end_sessions(agent);
     if (agent->workload != NULL) {
         process_free(agent->workload);
     }

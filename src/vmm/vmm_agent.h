@@ -53,6 +53,11 @@ struct plat_sockets *vmm_agent_sockets(struct vmm_agent *agent);
 /* The workload; NULL: it does not run. */
 struct vmm_agent_process *vmm_agent_workload(struct vmm_agent *agent);
 
+/* Makes a stream socket, which is taken over in every case, a session with the guest's agent: from
+ * then on the bytes are those of docs/vm-agent.md. It is connected once the workload runs. 0,
+ * -ST_ELIMIT or -ST_ENOMEM. */
+int vmm_agent_session(struct vmm_agent *agent, int fd);
+
 void vmm_agent_signal(struct vmm_agent_process *process, int signal_number);
 void vmm_agent_resize(struct vmm_agent_process *process, uint16_t rows, uint16_t columns);
 /* Asks the guest to stop everything and switch off. */

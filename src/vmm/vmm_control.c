@@ -76,7 +76,9 @@ static int obey(struct client *client, enum vmm_command command, struct st_buf *
     case VMM_COMMAND_QUIT:
         vmm_quit(vmm);
         return 0;
-    case VMM_COMMAND_CONSOLE: /* after the answer */
+    case VMM_COMMAND_SESSION: /* as console, the rest comes after the answer */
+        return vmm_workload_lives(vmm) ? 0 : st_fail(err, ST_ESTATE, "no workload runs");
+    case VMM_COMMAND_CONSOLE:
     case VMM_COMMANDS:
         return 0;
     }
@@ -107,6 +109,10 @@ static void answer_line(struct client *client, const char *line, size_t length)
         /* From here on the bytes are the serial line's. */
         os_loop_remove(vmm_loop(client->control->vmm), &client->watch);
         (void)vmm_console_client(client->control->vmm, os_take_fd(client->watch.fd));
+    }
+    if (r >= 0 && command == VMM_COMMAND_SESSION && client->watch.fd >= 0) {
+        os_loop_remove(vmm_loop(client->control->vmm), &client->watch);
+        (void)vmm_workload_session(client->control->vmm, os_take_fd(client->watch.fd));
     }
 }
 

@@ -10,7 +10,8 @@ static const char *const command_names[VMM_COMMANDS] = {
     [VMM_COMMAND_LOG] = "log",         [VMM_COMMAND_PAUSE] = "pause",
     [VMM_COMMAND_RESUME] = "resume",   [VMM_COMMAND_RESET] = "reset",
     [VMM_COMMAND_NMI] = "nmi",         [VMM_COMMAND_POWER_BUTTON] = "power-button",
-    [VMM_COMMAND_CONSOLE] = "console", [VMM_COMMAND_QUIT] = "quit",
+    [VMM_COMMAND_CONSOLE] = "console", [VMM_COMMAND_SESSION] = "session",
+    [VMM_COMMAND_QUIT] = "quit",
 };
 
 const char *vmm_command_name(enum vmm_command command)
