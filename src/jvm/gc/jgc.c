@@ -156,7 +156,7 @@ static int check_config(const struct jgc_config *config, struct st_err *err)
                        (unsigned long long)config->max_bytes);
     }
     if (config->base % (1 << 20) != 0 || config->base > place_end - config->max_bytes) {
-        return st_fail(err, ST_EINVAL, "heap: it cannot lie at %#llx",
+        return st_fail(err, ST_EINVAL, "heap: it cannot lie at 0x%llx",
                        (unsigned long long)config->base);
     }
     return 0;

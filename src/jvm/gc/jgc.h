@@ -39,7 +39,9 @@
 #include "jvm/object/job_object.h"
 
 enum {
-    JGC_LARGE_BYTES = 8192 /* objects of more than this are large */
+    /* Objects of more than this have pages of their own, but for those that just fit where the
+     * thread is: allocating inline asks for the room alone. */
+    JGC_LARGE_BYTES = 8192
 };
 
 /* Why there is no object. */

@@ -18,6 +18,7 @@ static const char *const cause_names[] = {[JGC_ALLOCATION] = "Allocation Failure
                                           [JGC_METADATA] = "Metadata GC Threshold"};
 
 enum {
+    KB = 1 << 10,
     MB = 1 << 20,
     DEAR_PER_MILLE = 50, /* of the time since the last collection: the allowance grows */
     CHEAP_PER_MILLE = 12 /* ... shrinks */
@@ -93,7 +94,8 @@ static void begin_locked(enum jgc_cause cause)
     heap->clear_soft = cause == JGC_LAST;
     uint32_t per_mb = heap->config.soft_ms_per_mb;
     uint64_t live = heap->live_bytes + heap->live_large_bytes;
-    heap->soft_limit_ms = (int64_t)((heap->bytes - ST_MIN(live, heap->bytes)) / MB * per_mb);
+    heap->soft_limit_ms =
+        (int64_t)((heap->bytes - ST_MIN(live, heap->bytes)) / KB * per_mb / (MB / KB));
     heap->pending_added = 0;
 }
 
@@ -104,7 +106,7 @@ static void trace_locked(void)
     jgc_mark_begin();
     heap->callbacks.visit_roots(heap->callbacks.argument, &visitor);
     jgc_mark_lines();
-    heap->discovering = job_layout.referent_at != 0;
+    heap->discovering = true;
     visitor.exact = true;
     jgc_visit_slot(&visitor, &heap->pending);
     heap->callbacks.visit_roots(heap->callbacks.argument, &visitor);

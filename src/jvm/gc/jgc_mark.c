@@ -151,7 +151,7 @@ static void mark_class(const struct job_class *of)
 
 static void mark_lines(const struct job_object *object, size_t bytes)
 {
-    if (bytes > JGC_LARGE_BYTES) {
+    if (bytes > JGC_LARGE_BYTES && jgc_heap.block[jgc_block_of(object)].state == JGC_LARGE) {
         return;
     }
     uint64_t first = jgc_offset(object) >> JGC_LINE_SHIFT;

@@ -29,12 +29,17 @@ static bool keeps_soft(const struct job_object *reference)
 
 bool jgc_discover(struct job_object *reference, enum job_kind kind)
 {
-    if (!jgc_heap.discovering) {
-        return false;
+    if (job_layout.referent_at == 0) {
+        return true; /* too early for one to have a referent */
     }
     jref_t referent = *slot_of(reference, job_layout.referent_at);
     if (referent.word == 0 || slot_of(reference, job_layout.next_at)->word != 0) {
         return false; /* not active */
+    }
+    jref_t *link = slot_of(reference, job_layout.discovered_at);
+    if (!jgc_heap.discovering) {
+        /* Scanned again, as its block overflowed, while its list waits to be processed. */
+        return link->word != 0;
     }
     if (jgc_is_live(job_from_ref(referent))) {
         return false;
@@ -42,7 +47,6 @@ bool jgc_discover(struct job_object *reference, enum job_kind kind)
     if (kind == JOB_SOFT_REFERENCE && keeps_soft(reference)) {
         return false;
     }
-    jref_t *link = slot_of(reference, job_layout.discovered_at);
     if (link->word == 0) {
         jref_t self = job_to_ref(reference);
         jref_t *head = &jgc_heap.discovered[kind - JOB_SOFT_REFERENCE];

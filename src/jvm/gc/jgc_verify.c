@@ -34,9 +34,10 @@ static bool is_start(jref_t ref)
 static int bad(struct check *check, const char *what, uint64_t value)
 {
     if (check->result == 0) {
-        check->result = st_fail(check->err, ST_ECORRUPT, "heap: object %p (class at %#x): %s %#llx",
-                                (const void *)check->object, check->object->class_at, what,
-                                (unsigned long long)value);
+        check->result =
+            st_fail(check->err, ST_ECORRUPT, "heap: object 0x%llx (class at 0x%x): %s 0x%llx",
+                    (unsigned long long)(uintptr_t)check->object, check->object->class_at, what,
+                    (unsigned long long)value);
     }
     return check->result;
 }
@@ -70,7 +71,7 @@ static void check_object(void *argument, struct job_object *object)
     const struct job_class *of = job_class_of(object);
     size_t bytes = job_object_bytes(object);
     bool large = jgc_heap.block[jgc_block_of(object)].state == JGC_LARGE;
-    if (bytes < JOB_HEADER_BYTES || large != (bytes > JGC_LARGE_BYTES) ||
+    if (bytes < JOB_HEADER_BYTES || (large && bytes <= JGC_LARGE_BYTES) ||
         bytes > jgc_heap.bytes - jgc_offset(object) ||
         (!large && jgc_block_of((char *)object + bytes - 1) != jgc_block_of(object))) {
         (void)bad(check, "it cannot have so many bytes:", bytes);
