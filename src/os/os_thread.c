@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/os_priv.h"
@@ -53,6 +54,47 @@ int os_thread_start(struct os_thread *thread, void *(*run)(void *argument), void
     return r;
 }
 
+static int start_detached(size_t stack_bytes, void *(*run)(void *argument), void *argument)
+{
+    pthread_attr_t how;
+    pthread_t handle;
+    errno = pthread_attr_init(&how);
+    if (errno != 0) {
+        return -1;
+    }
+    pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setguardsize(&how, 0);
+    errno = stack_bytes != 0 ? pthread_attr_setstacksize(&how, stack_bytes) : 0;
+    if (errno == 0) {
+        errno = pthread_create(&handle, &how, run, argument);
+    }
+    int failed = errno;
+    pthread_attr_destroy(&how);
+    errno = failed;
+    return failed != 0 ? -1 : 0;
+}
+
+int os_thread_detach(size_t stack_bytes, void *(*run)(void *argument), void *argument)
+{
+    return OS_CALL(start_detached(stack_bytes, run, argument));
+}
+
+int os_thread_stack(char **ret_low, char **ret_high)
+{
+    pthread_attr_t how;
+    void *low;
+    size_t size;
+    int r = pthread_getattr_np(pthread_self(), &how);
+    if (r != 0) {
+        return -r;
+    }
+    pthread_attr_getstack(&how, &low, &size);
+    pthread_attr_destroy(&how);
+    *ret_low = low;
+    *ret_high = (char *)low + size;
+    return 0;
+}
+
 void os_thread_join(struct os_thread *thread)
 {
     if (thread->running) {
@@ -64,6 +106,14 @@ void os_thread_join(struct os_thread *thread)
 void os_futex_wait(const uint32_t *word, uint32_t value)
 {
     (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL);
+}
+
+void os_futex_wait_until(const uint32_t *word, uint32_t value, bool realtime, int64_t deadline_ns)
+{
+    struct timespec deadline = {.tv_sec = deadline_ns / 1000000000,
+                                .tv_nsec = deadline_ns % 1000000000};
+    int operation = FUTEX_WAIT_BITSET_PRIVATE | (realtime ? FUTEX_CLOCK_REALTIME : 0);
+    (void)syscall(SYS_futex, word, operation, value, &deadline, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 void os_futex_wake(const uint32_t *word, unsigned count)

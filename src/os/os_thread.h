@@ -20,6 +20,14 @@ struct os_thread {
  * stays where it is until os_thread_join. */
 int os_thread_start(struct os_thread *thread, void *(*run)(void *argument), void *argument);
 
+/* Runs run(argument) in a thread that nobody joins, with a native stack of at least stack_bytes (0:
+ * the process's usual size) without a guard page and with the caller's signal mask. */
+int os_thread_detach(size_t stack_bytes, void *(*run)(void *argument), void *argument);
+
+/* The calling thread's native stack: its lowest and its upper address. Of the process's first
+ * thread the limit that it may grow to. 0 or -errno. */
+int os_thread_stack(char **ret_low, char **ret_high);
+
 /* What every thread that is started later does first: a program that locks itself up sets it before
  * it has threads. NULL: nothing. */
 void os_thread_on_start(void (*enter)(void));
@@ -30,6 +38,9 @@ void os_thread_join(struct os_thread *thread);
 /* Waits as long as *word is `value`, or until os_futex_wake; may return early. Any thread of this
  * process. */
 void os_futex_wait(const uint32_t *word, uint32_t value);
+/* As above until CLOCK_MONOTONIC (`realtime`: CLOCK_REALTIME) shows deadline_ns, or an early
+ * return. */
+void os_futex_wait_until(const uint32_t *word, uint32_t value, bool realtime, int64_t deadline_ns);
 /* Wakes up to `count` of the threads that wait on the word. */
 void os_futex_wake(const uint32_t *word, unsigned count);
 
