@@ -7,6 +7,8 @@
 #include "base/assert.h"
 #include "jvm/gc/jgc_priv.h"
 
+enum { ATTEMPTS = 10 };
+
 enum outcome {
     MADE,
     WANTED, /* a collection is due */
@@ -185,6 +187,7 @@ static enum outcome make_large(struct jgc_local *local, size_t bytes, void **ret
     bool due = due_locked();
     if (!due) {
         object = jgc_large_take_locked(bytes, &dirty);
+        heap->want_compaction |= object == NULL;
     }
     pthread_mutex_unlock(&heap->lock);
     if (object == NULL) {
@@ -247,6 +250,15 @@ static enum outcome make_immovable(struct jgc_local *local, size_t bytes, void *
     return outcome;
 }
 
+static uint64_t moved_bytes(void)
+{
+    struct jgc_heap *heap = &jgc_heap;
+    pthread_mutex_lock(&heap->lock);
+    uint64_t bytes = heap->stats.moved_bytes;
+    pthread_mutex_unlock(&heap->lock);
+    return bytes;
+}
+
 /* Attempts until it is made or the heap is full even without soft references. */
 static void *insist(struct jgc_local *local, size_t bytes, attempt_t *attempt)
 {
@@ -262,6 +274,7 @@ static void *insist(struct jgc_local *local, size_t bytes, attempt_t *attempt)
         jgc_collect(local, JGC_STRESS);
     }
     int full = 0;
+    uint64_t moved = 0;
     for (;;) {
         uint64_t epoch = __atomic_load_n(&heap->epoch, __ATOMIC_RELAXED);
         void *object;
@@ -270,11 +283,13 @@ static void *insist(struct jgc_local *local, size_t bytes, attempt_t *attempt)
             return object;
         }
         full += outcome == FULL;
-        if (full > 2) {
+        /* Room for a large object may come of moving others, which takes room itself. */
+        if (full > 2 && (bytes <= JGC_LARGE_BYTES || full > ATTEMPTS || moved == moved_bytes())) {
             local->failure = JGC_HEAP_FULL;
             return NULL;
         }
-        if (full == 2) {
+        moved = moved_bytes();
+        if (full >= 2) {
             jgc_collect(local, JGC_LAST);
         } else {
             jgc_collect_since(local, JGC_ALLOCATION, epoch);

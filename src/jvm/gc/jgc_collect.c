@@ -20,8 +20,10 @@ static const char *const cause_names[] = {[JGC_ALLOCATION] = "Allocation Failure
 enum {
     KB = 1 << 10,
     MB = 1 << 20,
-    DEAR_PER_MILLE = 50, /* of the time since the last collection: the allowance grows */
-    CHEAP_PER_MILLE = 12 /* ... shrinks */
+    DEAR_PER_MILLE = 50,   /* of the time since the last collection: the allowance grows */
+    CHEAP_PER_MILLE = 12,  /* ... shrinks */
+    MOST_BYTES = 64 << 20, /* of it, or twice what is live */
+    FORGET_MS = 10000
 };
 
 uint64_t jgc_used_locked(void)
@@ -45,7 +47,8 @@ static void set_budget_locked(uint64_t pause_ns, uint64_t between_ns)
     uint64_t live = heap->live_bytes + heap->live_large_bytes;
     uint64_t per_mille = pause_ns * 1000 / (pause_ns + between_ns + 1);
     if (per_mille > DEAR_PER_MILLE) {
-        heap->allowance = ST_MIN(heap->allowance * 2, heap->bytes);
+        uint64_t most = ST_MIN(ST_MAX((uint64_t)MOST_BYTES, 2 * live), heap->bytes);
+        heap->allowance = ST_MIN(heap->allowance * 2, most);
     } else if (per_mille < CHEAP_PER_MILLE) {
         heap->allowance -= heap->allowance / 8;
     }
@@ -55,6 +58,22 @@ static void set_budget_locked(uint64_t pause_ns, uint64_t between_ns)
     heap->allowance = ST_MAX(heap->allowance, least);
     heap->budget = (int64_t)heap->allowance;
     heap->charged = heap->charged_large = 0;
+}
+
+/*
+ * Free memory goes back to the host when it has not been needed for seconds: what was used before a
+ * collection is kept, and forgotten in proportion to the time that passes. A page that is wanted
+ * again costs 2.4 us.
+ */
+static void release_memory_locked(uint64_t before_bytes, uint64_t since_ns)
+{
+    struct jgc_heap *heap = &jgc_heap;
+    uint64_t forgotten = heap->needed_bytes * ST_MIN(since_ns / 1000000, (uint64_t)FORGET_MS);
+    heap->needed_bytes -= forgotten / FORGET_MS;
+    uint64_t live = heap->live_bytes + heap->live_large_bytes;
+    heap->needed_bytes = ST_MAX(heap->needed_bytes, before_bytes);
+    heap->needed_bytes = ST_MAX(heap->needed_bytes, live + heap->allowance);
+    jgc_release_memory_locked(heap->needed_bytes - live + MB);
 }
 
 static void record_usage_locked(struct jgc_usage usage[JGC_POOLS])
@@ -97,6 +116,8 @@ static void begin_locked(enum jgc_cause cause)
     heap->soft_limit_ms =
         (int64_t)((heap->bytes - ST_MIN(live, heap->bytes)) / KB * per_mb / (MB / KB));
     heap->pending_added = 0;
+    heap->compacting = heap->want_compaction;
+    heap->want_compaction = false;
 }
 
 static void trace_locked(void)
@@ -175,8 +196,9 @@ static void collect(enum jgc_cause cause, uint64_t begin_ns, struct jgc_pause *r
     heap->evacuating = false;
     uint64_t end_ns = os_monotonic_ns();
     pause.ns = end_ns - begin_ns;
-    set_budget_locked(pause.ns, begin_ns - ST_MIN(begin_ns, heap->last_end_ns));
-    jgc_release_memory_locked(heap->allowance + heap->allowance / 4 + MB);
+    uint64_t since_ns = begin_ns - ST_MIN(begin_ns, heap->last_end_ns);
+    set_budget_locked(pause.ns, since_ns);
+    release_memory_locked(pause.before_bytes, since_ns);
     set_soft_clock(end_ns);
     pause.after_bytes = jgc_used_locked();
     pause.capacity_bytes = capacity_locked();

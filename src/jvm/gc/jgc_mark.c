@@ -304,16 +304,26 @@ static uint32_t likely_live(uint32_t at)
     return live + (used > live ? (used - live) / 8 : 0);
 }
 
+static bool is_movable(uint32_t at)
+{
+    const struct jgc_block *block = &jgc_heap.block[at];
+    return (block->state == JGC_OPEN || block->state == JGC_TAKEN) &&
+           (block->flags & JGC_IMMOVABLE) == 0;
+}
+
+static void make_candidate(uint32_t at)
+{
+    jgc_heap.block[at].flags |= JGC_CANDIDATE;
+    jgc_heap.evacuating = true;
+}
+
 /* The sparsest blocks, as many as there is room to copy to. */
-static void choose_candidates(void)
+static void choose_sparse(void)
 {
     struct jgc_heap *heap = &jgc_heap;
     uint32_t sparse[JGC_LINES + 1] = {0}; /* how many blocks have so many lines */
-    bool all = heap->config.evacuate;
     for (uint32_t at = 0; at < heap->top; at++) {
-        uint8_t state = heap->block[at].state;
-        if ((state == JGC_OPEN || state == JGC_TAKEN) &&
-            (heap->block[at].flags & JGC_IMMOVABLE) == 0) {
+        if (is_movable(at)) {
             sparse[likely_live(at)]++;
         }
     }
@@ -323,13 +333,24 @@ static void choose_candidates(void)
         room -= (int64_t)sparse[below] * below;
         below++;
     }
-    below = all ? JGC_LINES + 1 : below;
     for (uint32_t at = 0; at < heap->top; at++) {
-        uint8_t state = heap->block[at].state;
-        if ((state == JGC_OPEN || state == JGC_TAKEN) &&
-            (heap->block[at].flags & JGC_IMMOVABLE) == 0 && likely_live(at) < below) {
-            heap->block[at].flags |= JGC_CANDIDATE;
-            heap->evacuating = true;
+        if (is_movable(at) && likely_live(at) < below) {
+            make_candidate(at);
+        }
+    }
+}
+
+/* Blocks from the top down, so that free ones come to lie beside each other there. */
+static void choose_topmost(void)
+{
+    int64_t room = (int64_t)jgc_heap.free * JGC_LINES;
+    for (uint32_t at = jgc_heap.top; at > 0; at--) {
+        if (is_movable(at - 1)) {
+            room -= likely_live(at - 1);
+            if (room < 0 && !jgc_heap.config.evacuate) {
+                return;
+            }
+            make_candidate(at - 1);
         }
     }
 }
@@ -337,8 +358,10 @@ static void choose_candidates(void)
 void jgc_mark_lines(void)
 {
     struct jgc_heap *heap = &jgc_heap;
-    if (heap->config.evacuate || heap->want_evacuation) {
-        choose_candidates();
+    if (heap->config.evacuate || heap->compacting) {
+        choose_topmost();
+    } else if (heap->want_evacuation) {
+        choose_sparse();
     }
     for (uint32_t at = 0; at < heap->top; at++) {
         if (heap->block[at].state == JGC_OPEN || heap->block[at].state == JGC_TAKEN) {

@@ -101,6 +101,7 @@ struct jgc_heap {
     uint64_t live_large_bytes;
     uint64_t charged; /* bytes handed out since then */
     uint64_t charged_large;
+    uint64_t needed_bytes;   /* memory that is not given back yet */
     uint64_t done_allocated; /* by threads that have gone */
     uint64_t last_end_ns;
     struct jgc_stats stats;
@@ -119,7 +120,9 @@ struct jgc_heap {
     bool evacuating;
     bool discovering;
     bool clear_soft;
-    bool want_evacuation;
+    bool want_evacuation;  /* free lines are many, and scattered */
+    bool want_compaction;  /* [lock] a large object found no room */
+    bool compacting;       /* free blocks are to be together */
     uint64_t *class_marks; /* bit a class in the metadata */
     job_offset_t *classes; /* those whose bit is set */
     uint32_t class_count;

@@ -215,6 +215,39 @@ static void large_objects_are_zeroed_stay_and_are_used_again(void **state)
     end();
 }
 
+/* Half of the heap is free, but in no block of it. */
+static void room_for_a_large_object_is_made_by_moving_small_ones(void **state)
+{
+    (void)state;
+    begin((struct jgc_config){.max_bytes = 16 << 20});
+    struct job_object *array = new_array(&local, classes.ref_array, 60000);
+    held.roots[0] = job_to_ref(array);
+    for (int i = 0; i < 60000 * 10; i++) {
+        struct job_object *node = new_node(&local, 5 + i % 2, (uint32_t)i);
+        assert_non_null(node);
+        if (i % 4 == 0) {
+            array = job_from_ref(held.roots[0]);
+            jref_t *elements = job_elements((struct job_array *)array);
+            jgc_store(array, &elements[i / 4 % 60000], job_to_ref(node));
+        }
+    }
+    for (int i = 0; i < 60000; i++) {
+        if (i % 5 != 0) {
+            array = job_from_ref(held.roots[0]);
+            ((jref_t *)job_elements((struct job_array *)array))[i].word = 0;
+        }
+    }
+    held.roots[1] = job_to_ref(new_array(&local, classes.bytes, 12 << 20));
+    assert_true(held.roots[1].word != 0);
+    assert_true(held.last.moved_bytes > 0);
+    array = job_from_ref(held.roots[0]);
+    for (int i = 0; i < 60000; i += 5) {
+        jref_t ref = ((jref_t *)job_elements((struct job_array *)array))[i];
+        assert_int_equal(node_id(job_from_ref(ref)) / 4 % 60000, i);
+    }
+    end();
+}
+
 static void ambiguous_words_pin_and_exact_slots_follow(void **state)
 {
     (void)state;
@@ -286,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_deep_list_does_not_overflow_a_small_mark_stack),
         cmocka_unit_test(a_full_heap_fails_and_lives_on),
         cmocka_unit_test(large_objects_are_zeroed_stay_and_are_used_again),
+        cmocka_unit_test(room_for_a_large_object_is_made_by_moving_small_ones),
         cmocka_unit_test(ambiguous_words_pin_and_exact_slots_follow),
         cmocka_unit_test(a_class_lives_as_long_as_its_objects),
     };
