@@ -1,0 +1,44 @@
+/*
+ * How the runtime calls Java code: the execution engine (the interpreter, with the compilers behind
+ * it) registers this table when the machine is made, so that the runtime includes nothing of it.
+ */
+#pragma once
+
+#include "jvm/runtime/jrt_thread.h"
+
+/* A native method in C that needs no handles: called IN_VM with its arguments' slots. false: an
+ * exception is pending. */
+typedef bool jrt_fast_native_t(struct jrt_thread *thread, union jrt_slot *args,
+                               union jrt_slot *ret_result);
+
+struct jrt_exec {
+    /* Calls a method: `args` has its arg_slots slots, receiver first. In VM. Synchronized methods
+     * lock, native ones run their native code, abstract ones throw. Returns false when it ended by
+     * an exception, which is pending then; *ret_result is the value, narrowed to the return type;
+     * untouched for void. StackOverflowError when a limit is reached. Class initialization is the
+     * caller's business. */
+    bool (*call)(struct jrt_thread *thread, struct jrt_method *method, const union jrt_slot *args,
+                 union jrt_slot *ret_result);
+    /* Gives a method that was just made or linked its entry: not translated, native, abstract, by
+     * its facts. Also after its native code was registered or taken back. World not stopped;
+     * atomic. */
+    void (*set_entry)(struct jrt_method *method);
+    /* The bytecode index at which a frame stands: that of the invoke instruction of a frame that
+     * calls. 0 for native. */
+    uint32_t (*bytecode_index)(const struct jrt_frame *frame);
+    /* Calls jgc_scan on the frame's live slots (world stopped). */
+    void (*scan_frame)(struct jgc_visitor *visitor, union jrt_slot *fp);
+    /* A local variable's slot in a frame that stands at a call; NULL: not live or not there. For
+     * AccessController's walk and LiveStackFrame. */
+    union jrt_slot *(*local)(union jrt_slot *fp, uint32_t index);
+    /* A loader's methods go away (world stopped): forget translations. */
+    void (*forget_class)(struct jrt_class *class);
+};
+
+/* Set once, before the first call. */
+extern const struct jrt_exec *jrt_exec;
+
+/* Calls as above with C arguments by the method's descriptor: I int, J int64_t, F double, D double,
+ * L struct job_object *. */
+bool jrt_call(struct jrt_thread *thread, struct jrt_method *method, union jrt_slot *ret_result,
+              ...) ST_MUST_CHECK;

@@ -1,0 +1,409 @@
+/*
+ * Class loaders: their data, dictionaries, and how a class is found (JVMS 17 5.3).
+ *
+ * Locks: jrt_loaders_lock (see jrt_loader_priv.h); a loader's `making` is taken for each piece of
+ * metadata and may be held under it.
+ */
+#include "jvm/runtime/jrt_loader.h"
+
+#include <string.h>
+
+#include "base/print.h"
+#include "jvm/runtime/jrt_access.h"
+#include "jvm/runtime/jrt_class_priv.h"
+#include "jvm/runtime/jrt_define_priv.h"
+#include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_known_priv.h"
+#include "jvm/runtime/jrt_loader_priv.h"
+#include "jvm/runtime/jrt_message.h"
+#include "jvm/runtime/jrt_meta.h"
+#include "jvm/runtime/jrt_monitor.h"
+#include "jvm/runtime/jrt_nest.h"
+#include "jvm/runtime/jrt_string.h"
+#include "jvm/runtime/jrt_symbol.h"
+#include "jvm/runtime/jrt_throw.h"
+#include "jvm/runtime/jrt_vm.h"
+
+pthread_mutex_t jrt_loaders_lock = PTHREAD_MUTEX_INITIALIZER;
+struct jrt_loader *jrt_boot_loader;
+
+static struct job_arena system_arena; /* [l] loaders' data themselves */
+static job_offset_t all_loaders;      /* [l] without the boot loader */
+static job_offset_t free_loaders;     /* [l] */
+static uint32_t last_serial;          /* [l] */
+static uint32_t last_hidden;          /* [a] */
+static struct jrt_loading *loadings;  /* [l] */
+
+void *jrt_meta(struct jrt_loader *loader, enum job_meta_kind kind, size_t size)
+{
+    pthread_mutex_lock(&loader->making);
+    void *memory = job_arena_alloc(&loader->arena, kind, size ? size : 1);
+    pthread_mutex_unlock(&loader->making);
+    return memory;
+}
+
+void *jrt_class_meta(struct jrt_class *class, enum job_meta_kind kind, size_t size)
+{
+    return jrt_meta(jrt_loader_at(class->loader), kind, size);
+}
+
+static struct jrt_loader *loader_new_locked(void)
+{
+    struct jrt_loader *loader;
+    if (free_loaders) {
+        loader = jrt_loader_at(free_loaders);
+        free_loaders = loader->next;
+        memset(loader, 0, sizeof(*loader));
+    } else {
+        loader = job_arena_alloc(&system_arena, JOB_META_WRITTEN, sizeof(*loader));
+    }
+    if (loader) {
+        pthread_mutex_init(&loader->making, NULL);
+        loader->serial = ++last_serial;
+    }
+    return loader;
+}
+
+int jrt_loaders_init(void)
+{
+    pthread_mutex_lock(&jrt_loaders_lock);
+    jrt_boot_loader = loader_new_locked();
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    if (!jrt_boot_loader) {
+        return -ST_ENOMEM;
+    }
+    jrt_known.boot_loader = job_offset(jrt_boot_loader);
+    return 0;
+}
+
+static struct jrt_loader *loader_made_locked(struct job_object *object)
+{
+    struct jrt_loader *loader = loader_new_locked();
+    struct jrt_module *unnamed =
+        loader ? jrt_meta(loader, JOB_META_WRITTEN, sizeof(*unnamed)) : NULL;
+    if (!unnamed) {
+        return NULL;
+    }
+    struct job_object *module = jrt_ref(object, JRT_AT(ClassLoader, unnamedModule));
+    unnamed->loader = job_offset(loader);
+    unnamed->object = job_to_ref(module);
+    unnamed->open = true;
+    if (module) {
+        jrt_set_int(module, JRT_AT(Module, moduleData), (int32_t)job_offset(unnamed));
+    }
+    loader->unnamed = loader->modules = job_offset(unnamed);
+    loader->object = job_to_ref(object);
+    const char *class_name = jrt_text(jrt_class_of(object)->name);
+    loader->platform =
+        jrt_class_of(object)->loader == jrt_known.boot_loader &&
+        strcmp(class_name, "jdk/internal/loader/ClassLoaders$PlatformClassLoader") == 0;
+    loader->next = all_loaders;
+    all_loaders = job_offset(loader);
+    return loader;
+}
+
+struct jrt_loader *jrt_loader_of(struct jrt_thread *thread, struct job_object *object)
+{
+    if (!object) {
+        return jrt_boot_loader;
+    }
+    uint32_t at = JRT_AT(ClassLoader, loaderData);
+    job_offset_t data = (job_offset_t)jrt_int(object, at);
+    if (data) {
+        return jrt_loader_at(data);
+    }
+    pthread_mutex_lock(&jrt_loaders_lock);
+    data = (job_offset_t)jrt_int(object, at);
+    struct jrt_loader *loader = data ? jrt_loader_at(data) : loader_made_locked(object);
+    if (loader) {
+        jrt_set_int(object, at, (int32_t)job_offset(loader));
+    }
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    if (!loader) {
+        (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
+    }
+    return loader;
+}
+
+struct job_object *jrt_loader_object(const struct jrt_loader *loader)
+{
+    return job_from_ref(loader->object);
+}
+
+uint32_t jrt_next_hidden_serial(void)
+{
+    return __atomic_add_fetch(&last_hidden, 1, __ATOMIC_RELAXED);
+}
+
+bool jrt_loading_begin(struct jrt_loading *loading)
+{
+    bool fresh = true;
+    pthread_mutex_lock(&jrt_loaders_lock);
+    for (const struct jrt_loading *at = loadings; at && fresh; at = at->next) {
+        fresh = at->thread != loading->thread || at->loader != loading->loader ||
+                at->name != loading->name;
+    }
+    if (fresh) {
+        loading->next = loadings;
+        loadings = loading;
+    }
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    return fresh;
+}
+
+void jrt_loading_end(struct jrt_loading *loading)
+{
+    pthread_mutex_lock(&jrt_loaders_lock);
+    struct jrt_loading **at = &loadings;
+    while (*at != loading) {
+        at = &(*at)->next;
+    }
+    *at = loading->next;
+    pthread_mutex_unlock(&jrt_loaders_lock);
+}
+
+struct jrt_class *jrt_loaded_class(struct jrt_loader *loader, job_offset_t name)
+{
+    pthread_mutex_lock(&jrt_loaders_lock);
+    job_offset_t class = jrt_table_find(&loader->known, name);
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    return class ? jrt_class_at(class) : NULL;
+}
+
+struct jrt_class *jrt_publish_class(struct jrt_class *class)
+{
+    struct jrt_loader *loader = jrt_loader_at(class->loader);
+    struct jrt_class *result = class;
+    pthread_mutex_lock(&jrt_loaders_lock);
+    if (!(class->flags & JRT_CLASS_HIDDEN)) {
+        job_offset_t old = jrt_table_find(&loader->known, class->name);
+        if (old) {
+            result = jrt_class_at(old);
+        } else if (!jrt_table_put(&loader->known, class->name, job_offset(class))) {
+            result = NULL;
+        }
+    }
+    if (result == class) {
+        class->next = loader->classes;
+        loader->classes = job_offset(class);
+    }
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    return result;
+}
+
+static void log_load(const struct jrt_class *class, const char *source)
+{
+    if (jrt_options.log_class) {
+        char name[JRT_MESSAGE_BYTES];
+        char line[2 * JRT_MESSAGE_BYTES];
+        size_t length =
+            st_snprintf(line, sizeof(line), "[class,load] %s source: %s\n",
+                        jrt_external_name(class, name, sizeof(name)), source ? source : "unknown");
+        jrt_options.write(line, ST_MIN(length, sizeof(line) - 1));
+    }
+}
+
+static struct jrt_class *throw_duplicate(struct jrt_thread *thread, const struct jrt_class *class)
+{
+    char loader[JRT_MESSAGE_BYTES];
+    char name[JRT_MESSAGE_BYTES];
+    char place[JRT_MESSAGE_BYTES];
+    (void)jrt_throw(thread, JRT_LinkageError,
+                    "loader %s attempted duplicate %s definition for %s. (%s)",
+                    jrt_loader_text(jrt_loader_at(class->loader), loader, sizeof(loader)),
+                    jrt_is_interface(class) ? "interface" : "class",
+                    jrt_external_name(class, name, sizeof(name)),
+                    jrt_place_and_parent_text(class, place, sizeof(place)));
+    return NULL;
+}
+
+/* ClassLoader.addClass: keeps the class alive with its loader. */
+static bool add_to_loader(struct jrt_thread *thread, const struct jrt_class *class)
+{
+    struct job_object *loader = jrt_loader_object(jrt_loader_at(class->loader));
+    if (!loader || (class->flags & JRT_CLASS_WEAK)) {
+        return true;
+    }
+    return jrt_call(thread, jrt_known.method[JRT_METHOD_addClass], NULL, loader, jrt_mirror(class));
+}
+
+struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader *loader,
+                                   const struct jrt_definition *definition)
+{
+    struct jrt_class *class = jrt_make_class(thread, loader, definition);
+    if (!class) {
+        return NULL;
+    }
+    if (definition->hidden && !definition->strong) {
+        class->flags |= JRT_CLASS_WEAK;
+    }
+    if (definition->hidden && definition->nestmate) {
+        const struct jrt_class *host = jrt_nest_host(thread, definition->lookup);
+        if (!host) {
+            return NULL;
+        }
+        class->nest_host = job_offset(host);
+    } else if (definition->hidden) {
+        class->nest_host = job_offset(class);
+    }
+    if (!jrt_make_mirror(thread, class)) {
+        return NULL;
+    }
+    struct job_object *mirror = jrt_mirror(class);
+    if (mirror && definition->protection_domain) {
+        jrt_set_ref(mirror, JRT_AT(Class, protectionDomain), definition->protection_domain);
+    }
+    if (mirror && definition->class_data) {
+        jrt_set_ref(mirror, JRT_AT(Class, classData), definition->class_data);
+    }
+    struct jrt_class *published = jrt_publish_class(class);
+    if (!published) {
+        (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
+        return NULL;
+    }
+    if (published != class) {
+        return definition->keep_old ? published : throw_duplicate(thread, class);
+    }
+    log_load(class, definition->source);
+    return add_to_loader(thread, class) ? class : NULL;
+}
+
+struct jrt_class *jrt_boot_class(struct jrt_thread *thread, job_offset_t name)
+{
+    struct jrt_class *class = jrt_loaded_class(jrt_boot_loader, name);
+    struct jrt_boot_bytes found;
+    if (class || jrt_boot_find(name, &found) != JRT_BOOT_FOUND) {
+        return class;
+    }
+    struct jrt_definition definition = {.bytes = found.bytes,
+                                        .size = found.size,
+                                        .name = name,
+                                        .source = found.source,
+                                        .keep_old = true};
+    class = jrt_define_class(thread, jrt_boot_loader, &definition);
+    jrt_boot_done(&found);
+    return class;
+}
+
+/* Records that a loader found a class that maybe another one defined: from now on it is asked no
+ * more for that name (JVMS 17 5.3.5). */
+static struct jrt_class *record(struct jrt_thread *thread, struct jrt_loader *loader,
+                                job_offset_t name, struct jrt_class *class)
+{
+    pthread_mutex_lock(&jrt_loaders_lock);
+    job_offset_t known = jrt_table_find(&loader->known, name);
+    bool added = known || jrt_table_put(&loader->known, name, job_offset(class));
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    if (!added) {
+        (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
+        return NULL;
+    }
+    return known ? jrt_class_at(known) : class;
+}
+
+static struct job_object *dotted_name(struct jrt_thread *thread, job_offset_t name)
+{
+    const struct jrt_symbol *symbol = jrt_symbol_at(name);
+    char text[UINT16_MAX + 1];
+    for (uint32_t i = 0; i <= symbol->length; i++) {
+        text[i] = symbol->text[i] == '/' ? '.' : symbol->text[i];
+    }
+    return jrt_string(thread, text, symbol->length);
+}
+
+/* Asks a loader's loadClass. NULL without an exception: it gave none, or one of another name. */
+static struct jrt_class *ask_loader(struct jrt_thread *thread, struct jrt_loader *loader,
+                                    job_offset_t name)
+{
+    struct job_object *object = jrt_loader_object(loader);
+    struct job_object *string = dotted_name(thread, name);
+    if (!string) {
+        return NULL;
+    }
+    struct jrt_method *method =
+        jrt_virtual_method(jrt_class_of(object), jrt_known.method[JRT_METHOD_loadClass]);
+    union jrt_slot result = {0};
+    if (!jrt_call(thread, method, &result, object, string)) {
+        return NULL;
+    }
+    struct job_object *mirror = job_from_ref(result.ref);
+    struct jrt_class *class = mirror ? jrt_class_of_mirror(mirror) : NULL;
+    return class && class->name == name ? class : NULL;
+}
+
+static struct jrt_class *load_by_java(struct jrt_thread *thread, struct jrt_loader *loader,
+                                      job_offset_t name)
+{
+    struct job_object *object = jrt_loader_object(loader);
+    bool parallel = jrt_ref(object, JRT_AT(ClassLoader, parallelLockMap)) != NULL;
+    if (!parallel && !jrt_monitor_enter(thread, object)) {
+        return NULL;
+    }
+    struct jrt_class *class = parallel ? NULL : jrt_loaded_class(loader, name);
+    if (!class) {
+        class = ask_loader(thread, loader, name);
+        class = class ? record(thread, loader, name, class) : NULL;
+    }
+    if (!parallel) {
+        struct job_object *pending = jrt_catch(thread);
+        if (!jrt_monitor_exit(thread, object)) {
+            class = NULL;
+        } else if (pending) {
+            (void)jrt_throw_object(thread, pending);
+        }
+    }
+    return class;
+}
+
+static struct jrt_class *load(struct jrt_thread *thread, struct jrt_loader *loader,
+                              job_offset_t name, bool need)
+{
+    if (jrt_text(name)[0] == '[') {
+        return jrt_array_of_name(thread, loader, name, need);
+    }
+    struct jrt_class *class = jrt_loaded_class(loader, name);
+    if (class) {
+        return class;
+    }
+    class = jrt_is_boot(loader) ? jrt_boot_class(thread, name) : load_by_java(thread, loader, name);
+    if (class) {
+        return class;
+    }
+    if (!jrt_failed(thread)) {
+        (void)jrt_throw(thread, need ? JRT_NoClassDefFoundError : JRT_ClassNotFoundException, "%s",
+                        jrt_text(name));
+    } else if (need && jrt_pending_is(thread, JRT_ClassNotFoundException)) {
+        (void)jrt_throw_caused(thread, JRT_NoClassDefFoundError, "%s", jrt_text(name));
+    }
+    return NULL;
+}
+
+struct jrt_class *jrt_load_class(struct jrt_thread *thread, struct jrt_loader *loader,
+                                 job_offset_t name)
+{
+    return load(thread, loader, name, false);
+}
+
+struct jrt_class *jrt_need_class(struct jrt_thread *thread, struct jrt_loader *loader,
+                                 job_offset_t name)
+{
+    return load(thread, loader, name, true);
+}
+
+static void each_of(const struct jrt_loader *loader,
+                    void (*visit)(struct jrt_class *class, void *argument), void *argument)
+{
+    for (job_offset_t at = loader->classes; at; at = jrt_class_at(at)->next) {
+        visit(jrt_class_at(at), argument);
+    }
+}
+
+void jrt_classes_each(void (*visit)(struct jrt_class *class, void *argument), void *argument)
+{
+    pthread_mutex_lock(&jrt_loaders_lock);
+    each_of(jrt_boot_loader, visit, argument);
+    for (job_offset_t at = all_loaders; at; at = jrt_loader_at(at)->next) {
+        each_of(jrt_loader_at(at), visit, argument);
+    }
+    pthread_mutex_unlock(&jrt_loaders_lock);
+}

@@ -1,0 +1,86 @@
+/*
+ * A class loader's data, seen inside the module only. Lies in the metadata of the machine and is
+ * reused when the loader has died.
+ *
+ * The loaders' lock guards dictionaries, packages, modules, lists of classes and the list of loads
+ * in progress. It is a leaf: under it nothing of the heap is allocated, nothing is waited for and
+ * no other lock but the symbols' is taken.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "jvm/runtime/jrt_loader.h"
+#include "jvm/runtime/jrt_module.h"
+#include "jvm/runtime/jrt_table.h"
+
+struct jrt_loader {
+    jref_t object;             /* weak: java.lang.ClassLoader; 0: boot */
+    uint32_t serial;           /* names it when its object is gone */
+    bool platform;             /* trusted with VM annotations and java. packages */
+    job_offset_t unnamed;      /* struct jrt_module; 0: not known yet (boot, until it is set) */
+    job_offset_t modules;      /* list */
+    job_offset_t classes;      /* list of defined ones, newest first */
+    struct job_arena arena;    /* everything of its classes */
+    pthread_mutex_t making;    /* held while the arena is used */
+    struct jrt_table known;    /* name -> class, for which it is an initiating loader */
+    struct jrt_table packages; /* name -> struct jrt_package */
+    job_offset_t next;         /* list of all loaders, or of free ones */
+};
+
+extern struct jrt_loader *jrt_boot_loader;
+extern pthread_mutex_t jrt_loaders_lock;
+
+static inline struct jrt_loader *jrt_loader_at(job_offset_t offset)
+{
+    return (struct jrt_loader *)job_at(offset);
+}
+static inline bool jrt_is_boot(const struct jrt_loader *loader)
+{
+    return loader == jrt_boot_loader;
+}
+
+int jrt_loaders_init(void) ST_MUST_CHECK;
+
+/* The package of that name, made if it is new; NULL: out of memory. Loaders' lock held. */
+struct jrt_package *jrt_package_locked(struct jrt_loader *loader, job_offset_t name) ST_MUST_CHECK;
+/* The package part of a class name's symbol (of an array: its element's). 0: out of memory. */
+job_offset_t jrt_package_name(job_offset_t class_name) ST_MUST_CHECK;
+
+/* Memory of a loader's arena, under its `making` lock. NULL: OutOfMemoryError (Metaspace) is not
+ * thrown yet. */
+void *jrt_meta(struct jrt_loader *loader, enum job_meta_kind kind, size_t size) ST_MUST_CHECK;
+
+/* Makes a class of the bytes. It is not in the dictionary yet. NULL: an exception is pending. */
+struct jrt_class *jrt_make_class(struct jrt_thread *thread, struct jrt_loader *loader,
+                                 const struct jrt_definition *definition) ST_MUST_CHECK;
+/* Its mirror, with statics and ConstantValues; nothing before java.lang.Class is there:
+ * jrt_fix_mirrors makes up for it. */
+bool jrt_make_mirror(struct jrt_thread *thread, struct jrt_class *class) ST_MUST_CHECK;
+bool jrt_fix_mirrors(struct jrt_thread *thread) ST_MUST_CHECK;
+/* Puts a class into its loader's list, and into its dictionary unless it is hidden. Returns it, or
+ * the one that was there before. NULL: out of memory. */
+struct jrt_class *jrt_publish_class(struct jrt_class *class) ST_MUST_CHECK;
+/* As jrt_load_class, with NoClassDefFoundError instead of ClassNotFoundException: for what code
+ * refers to (JVMS 17 5.3). */
+struct jrt_class *jrt_need_class(struct jrt_thread *thread, struct jrt_loader *loader,
+                                 job_offset_t name) ST_MUST_CHECK;
+/* The array class of that name. */
+struct jrt_class *jrt_array_of_name(struct jrt_thread *thread, struct jrt_loader *loader,
+                                    job_offset_t name, bool need) ST_MUST_CHECK;
+/* Primitive types' classes and the arrays of them; before any class is loaded. false: no memory. */
+bool jrt_make_primitives(void) ST_MUST_CHECK;
+/* Arrays of primitives get what they have of Object, once it is linked. */
+void jrt_complete_arrays(void);
+
+/* The bytes of a class of the boot path; jrt_boot.c. */
+struct jrt_boot_bytes {
+    const uint8_t *bytes;
+    size_t size;
+    uint8_t *owned;  /* to be freed */
+    char source[64]; /* jrt:/java.base, or a path's symbol text */
+    job_offset_t source_symbol;
+};
+enum jrt_boot_found { JRT_BOOT_FOUND, JRT_BOOT_NONE, JRT_BOOT_FAILED };
+enum jrt_boot_found jrt_boot_find(job_offset_t name, struct jrt_boot_bytes *ret_bytes);
+void jrt_boot_done(struct jrt_boot_bytes *bytes);

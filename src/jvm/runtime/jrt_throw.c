@@ -1,0 +1,236 @@
+/*
+ * Exceptions that the machine throws. Ordinary ones are made as Java code would make them; those
+ * that tell of exhausted memory or stack are made without running Java code, from objects that
+ * stand ready if need be.
+ */
+#include "jvm/runtime/jrt_throw.h"
+
+#include <stdlib.h>
+
+#include "base/print.h"
+#include "jvm/runtime/jrt_access.h"
+#include "jvm/runtime/jrt_alloc.h"
+#include "jvm/runtime/jrt_class_priv.h"
+#include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_known_priv.h"
+#include "jvm/runtime/jrt_message.h"
+#include "jvm/runtime/jrt_string.h"
+#include "jvm/runtime/jrt_symbol.h"
+#include "jvm/runtime/jrt_throw_priv.h"
+
+enum { MESSAGE_BYTES = 8192 };
+
+static const char *const oom_texts[] = {
+    [JRT_OOM_HEAP] = "Java heap space",
+    [JRT_OOM_METASPACE] = "Metaspace",
+    [JRT_OOM_ARRAY_SIZE] = "Requested array size exceeds VM limit",
+    [JRT_OOM_GC_OVERHEAD] = "GC overhead limit exceeded",
+    [JRT_OOM_THREAD] = "unable to create native thread: possibly out of memory or process/resource "
+                       "limits reached",
+};
+
+static jref_t ready_oom[ST_COUNT(oom_texts)]; /* roots; made at boot */
+static jref_t ready_overflow;
+static bool ready; /* exceptions can be made by their constructors */
+
+char jrt_early_message[512]; /* why boot failed before there were exceptions */
+
+bool jrt_throw_object(struct jrt_thread *thread, struct job_object *exception)
+{
+    thread->exception = job_to_ref(exception);
+    return false;
+}
+
+struct job_object *jrt_catch(struct jrt_thread *thread)
+{
+    struct job_object *exception = job_from_ref(thread->exception);
+    thread->exception.word = 0;
+    return exception;
+}
+
+bool jrt_pending_is(const struct jrt_thread *thread, enum jrt_known_class class)
+{
+    const struct job_object *exception = job_from_ref(thread->exception);
+    return exception && jrt_known.class[class] &&
+           jrt_is_subtype(jrt_class_of(exception), jrt_known.class[class]);
+}
+
+struct job_object *jrt_construct(struct jrt_thread *thread, struct jrt_class *class,
+                                 const char *descriptor, struct job_object *argument)
+{
+    job_offset_t symbol = jrt_symbol_of(descriptor);
+    struct jrt_method *constructor =
+        symbol ? jrt_declared_method(class, jrt_known.name_init, symbol) : NULL;
+    if (!jrt_init_class(thread, class)) {
+        return NULL;
+    }
+    struct job_object *object = jrt_new(thread, class);
+    if (!object || !constructor) {
+        return object;
+    }
+    bool called = argument ? jrt_call(thread, constructor, NULL, object, argument)
+                           : jrt_call(thread, constructor, NULL, object);
+    return called ? object : NULL;
+}
+
+static struct job_object *make(struct jrt_thread *thread, struct jrt_class *class,
+                               const char *message)
+{
+    struct job_object *string = message ? jrt_string_of(thread, message) : NULL;
+    if (message && !string) {
+        return NULL;
+    }
+    return jrt_construct(thread, class, message ? "(Ljava/lang/String;)V" : "()V", string);
+}
+
+bool jrt_throw_class(struct jrt_thread *thread, struct jrt_class *class, const char *message)
+{
+    struct job_object *exception = make(thread, class, message);
+    return exception ? jrt_throw_object(thread, exception) : false;
+}
+
+static struct job_object *make_formatted(struct jrt_thread *thread, enum jrt_known_class which,
+                                         const char *format, va_list args)
+{
+    char text[MESSAGE_BYTES];
+    if (format) {
+        (void)st_vsnprintf(text, sizeof(text), format, args);
+    }
+    if (!ready) {
+        if (!jrt_early_message[0]) {
+            (void)st_snprintf(jrt_early_message, sizeof(jrt_early_message), "%s: %s",
+                              jrt_text(jrt_names.class[which]), format ? text : "");
+        }
+        return NULL;
+    }
+    struct jrt_class *class = jrt_known_class(thread, which);
+    return class ? make(thread, class, format ? text : NULL) : NULL;
+}
+
+bool jrt_throw(struct jrt_thread *thread, enum jrt_known_class class, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct job_object *exception = make_formatted(thread, class, format, args);
+    va_end(args);
+    return exception ? jrt_throw_object(thread, exception) : false;
+}
+
+bool jrt_throw_caused(struct jrt_thread *thread, enum jrt_known_class class, const char *format,
+                      ...)
+{
+    struct job_object *cause = jrt_catch(thread);
+    va_list args;
+    va_start(args, format);
+    struct job_object *exception = make_formatted(thread, class, format, args);
+    va_end(args);
+    if (!exception || !jrt_call(thread, jrt_known.method[JRT_METHOD_throwableInitCause], NULL,
+                                exception, cause)) {
+        return false;
+    }
+    return jrt_throw_object(thread, exception);
+}
+
+/* Made without its constructor, with a stack trace if there is memory for it. */
+static bool throw_bare(struct jrt_thread *thread, struct jrt_class *class, jref_t stand_in)
+{
+    size_t bytes = class->object.instance_bytes;
+    struct job_object *exception = jgc_alloc(&thread->alloc, bytes);
+    if (!exception) {
+        thread->exception = stand_in;
+        return false;
+    }
+    exception->class_at = job_offset(class);
+    const struct job_object *model = job_from_ref(stand_in);
+    if (model) {
+        jrt_set_ref(exception, JRT_AT(Throwable, detailMessage),
+                    jrt_ref(model, JRT_AT(Throwable, detailMessage)));
+    }
+    jrt_fill_stack_trace(thread, exception);
+    return jrt_throw_object(thread, exception);
+}
+
+bool jrt_throw_oom(struct jrt_thread *thread, enum jrt_oom which)
+{
+    static __thread bool throwing __attribute__((tls_model("initial-exec")));
+    if (!ready) {
+        (void)st_snprintf(jrt_early_message, sizeof(jrt_early_message), "%s", oom_texts[which]);
+        return false;
+    }
+    if (throwing) { /* while a trace was made for another one */
+        thread->exception = ready_oom[which];
+        return false;
+    }
+    throwing = true;
+    (void)throw_bare(thread, jrt_known.class[JRT_OutOfMemoryError], ready_oom[which]);
+    throwing = false;
+    return false;
+}
+
+bool jrt_throw_stack_overflow(struct jrt_thread *thread)
+{
+    return throw_bare(thread, jrt_known.class[JRT_StackOverflowError], ready_overflow);
+}
+
+static struct job_object *ready_one(struct jrt_thread *thread, enum jrt_known_class which,
+                                    const char *message)
+{
+    struct job_object *exception = jrt_new(thread, jrt_known.class[which]);
+    struct job_object *string = message && exception ? jrt_string_of(thread, message) : NULL;
+    if (string) {
+        jrt_set_ref(exception, JRT_AT(Throwable, detailMessage), string);
+    }
+    return message && !string ? NULL : exception;
+}
+
+bool jrt_throw_init(struct jrt_thread *thread)
+{
+    for (uint32_t i = 0; i < ST_COUNT(oom_texts); i++) {
+        struct job_object *exception = ready_one(thread, JRT_OutOfMemoryError, oom_texts[i]);
+        if (!exception) {
+            return false;
+        }
+        ready_oom[i] = job_to_ref(exception);
+    }
+    struct job_object *overflow = ready_one(thread, JRT_StackOverflowError, NULL);
+    ready_overflow = job_to_ref(overflow);
+    ready = overflow != NULL;
+    return ready;
+}
+
+void jrt_throw_roots(struct jgc_visitor *visitor)
+{
+    for (uint32_t i = 0; i < ST_COUNT(ready_oom); i++) {
+        jgc_visit_slot(visitor, &ready_oom[i]);
+    }
+    jgc_visit_slot(visitor, &ready_overflow);
+}
+
+bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *method,
+                        const struct jrt_class *receiver)
+{
+    char one[JRT_MESSAGE_BYTES];
+    char other[JRT_MESSAGE_BYTES];
+    char written[JRT_MESSAGE_BYTES];
+    if (method->flags & JRT_METHOD_OVERPASS) {
+        return jrt_throw(thread, (enum jrt_known_class)(method->native >> 32), "%s",
+                         jrt_text((job_offset_t)method->native));
+    }
+    const struct jrt_class *class = jrt_class_at(method->class_at);
+    jrt_method_text(jrt_external_name(class, other, sizeof(other)), jrt_text(method->name),
+                    jrt_text(method->descriptor), written, sizeof(written));
+    if (!receiver) {
+        return jrt_throw(thread, JRT_AbstractMethodError, "%s", written);
+    }
+    jrt_method_text(NULL, jrt_text(method->name), jrt_text(method->descriptor), written,
+                    sizeof(written));
+    return jrt_throw(thread, JRT_AbstractMethodError,
+                     "Receiver class %s does not define or inherit an implementation of the "
+                     "resolved method '%s%s' of %s%s.",
+                     jrt_external_name(receiver, one, sizeof(one)),
+                     method->access & JCF_ACC_ABSTRACT ? "abstract " : "", written,
+                     jrt_is_interface(class)            ? "interface "
+                     : class->access & JCF_ACC_ABSTRACT ? "abstract class "
+                                                        : "class ",
+                     other);
+}

@@ -1,0 +1,34 @@
+/*
+ * The machine: its options, and the order in which the runtime is made. One a process.
+ */
+#pragma once
+
+#include "jvm/runtime/jrt_loader.h"
+#include "jvm/runtime/jrt_thread.h"
+
+struct jrt_options {
+    uint64_t heap_min, heap_max; /* bytes */
+    uint64_t java_stack_bytes;   /* of a thread that asks for no other */
+    uint64_t stress_every;       /* a collection at every N-th allocation; 0: not */
+    bool verify_heap;
+    bool verify_boot, verify_other; /* BytecodeVerificationLocal, Remote */
+    bool preview;
+    bool log_class, log_gc, log_init;
+    uint32_t trace_depth; /* MaxJavaStackTraceDepth, 1024 */
+    struct jrt_boot_path boot;
+    const void *jni;                                /* the JNI function table of every thread */
+    void (*write)(const char *text, size_t length); /* log lines; standard output */
+    /* Verifies a class whose file has no stack maps (version below 50, or 50 where ours refused
+     * it): jdk, by the library's libverify. false: an exception is pending. NULL: such are not
+     * verified. */
+    bool (*verify_old)(struct jrt_thread *thread, struct jrt_class *class);
+    /* Looks a native method's code up and sets method->native (and JRT_METHOD_FAST_NATIVE): jdk's.
+     * false: UnsatisfiedLinkError is pending. */
+    bool (*find_native)(struct jrt_thread *thread, struct jrt_method *method);
+};
+extern struct jrt_options jrt_options;
+
+/* Heap, metadata, symbols, boot path, the calling thread attached, known classes loaded. jrt_exec
+ * is set before. The java.lang initialization that follows is jdk's. */
+struct jrt_thread *jrt_vm_create(const struct jrt_options *options,
+                                 struct st_err *err) ST_MUST_CHECK;
