@@ -54,11 +54,23 @@ static bool has_bit(const struct cpu *cpu, enum cpu_feature_word which, unsigned
 
 uint64_t cpu_cr4_allowed(const struct cpu *cpu)
 {
+    static const struct {
+        uint32_t cr4;
+        uint8_t word, bit; /* of the feature that it switches on */
+    } switches[] = {
+        {X86_CR4_UMIP, CPU_WORD_7_ECX, 2},   {X86_CR4_FSGSBASE, CPU_WORD_7_EBX, 0},
+        {X86_CR4_PCIDE, CPU_WORD_1_ECX, 17}, {X86_CR4_OSXSAVE, CPU_WORD_1_ECX, 26},
+        {X86_CR4_SMEP, CPU_WORD_7_EBX, 7},   {X86_CR4_SMAP, CPU_WORD_7_EBX, 20},
+    };
     uint64_t bits = X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE |
-                    X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_UMIP |
-                    X86_CR4_FSGSBASE | X86_CR4_PCIDE | X86_CR4_SMEP | X86_CR4_SMAP;
+                    X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
 
-    return has_bit(cpu, CPU_WORD_1_ECX, 26) ? bits | X86_CR4_OSXSAVE : bits;
+    for (unsigned i = 0; i < ST_COUNT(switches); i++) {
+        if (has_bit(cpu, (enum cpu_feature_word)switches[i].word, switches[i].bit)) {
+            bits |= switches[i].cr4;
+        }
+    }
+    return bits;
 }
 
 /* Automatic IBRS, AMD's (APM 2 3.1.7). */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "machine/pc.h"
+#include "machine/pc_fake_test.h"
 #include "platform/plat_fake_test.h"
 
 enum { RAM_BYTES = 4 << 20 };
@@ -27,31 +27,7 @@ static int set_state(struct vcpu *of, const struct vcpu_state *state, struct st_
     return 0;
 }
 
-static void msi(struct vcpu_set *of, uint64_t address, uint32_t data)
-{
-    (void)of;
-    (void)address;
-    (void)data;
-}
-
-static void pic_line(struct vcpu_set *of, bool level)
-{
-    (void)of;
-    (void)level;
-}
-
-static const struct vcpu_ops vcpu_ops = {.set_state = set_state, .msi = msi, .pic_line = pic_line};
-
-static void nothing(void *owner)
-{
-    (void)owner;
-}
-
-static void exit_nothing(void *owner, uint32_t value)
-{
-    (void)owner;
-    (void)value;
-}
+static const struct vcpu_ops vcpu_ops = PC_FAKE_VCPU_OPS(set_state);
 
 static void add_ram(void)
 {
@@ -76,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .memory = &memory,
         .ram_bytes = RAM_BYTES,
         .vcpus = 1,
-        .events = {nothing, nothing, nothing, exit_nothing, NULL},
+        .events = PC_FAKE_EVENTS,
     };
     struct st_err err = {0};
     struct pc *pc = NULL;

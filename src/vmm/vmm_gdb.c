@@ -75,20 +75,38 @@ static bool take_packet(struct vmm_gdb *gdb)
         if (!gdb->no_acks) {
             send_bytes(gdb, "+", 1);
         }
-        vmm_gdb_answer(gdb, text, length);
-        return gdb->client.fd >= 0;
+        vmm_gdb_answer(gdb, text);
+        return true;
     }
     gdb->in_length -= used;
     memmove(in, in + used, gdb->in_length);
     return true;
 }
 
+void vmm_gdb_take(struct vmm_gdb *gdb, const void *bytes, size_t size)
+{
+    const char *from = bytes;
+    while (size > 0 && gdb->client.fd >= 0) {
+        size_t part = ST_MIN(size, sizeof gdb->in - gdb->in_length);
+        if (part == 0) { /* a packet without end */
+            drop_client(gdb);
+            return;
+        }
+        memcpy(gdb->in + gdb->in_length, from, part);
+        gdb->in_length += part;
+        from += part;
+        size -= part;
+        while (gdb->client.fd >= 0 && take_packet(gdb)) {
+        }
+    }
+}
+
 static void client_ready(void *argument, uint32_t events)
 {
     struct vmm_gdb *gdb = argument;
+    char bytes[4096];
     (void)events;
-    ssize_t got = os_recv(gdb->client.fd, gdb->in + gdb->in_length, sizeof gdb->in - gdb->in_length,
-                          MSG_DONTWAIT);
+    ssize_t got = os_recv(gdb->client.fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (got == -ST_EAGAIN) {
         return;
     }
@@ -96,12 +114,7 @@ static void client_ready(void *argument, uint32_t events)
         drop_client(gdb);
         return;
     }
-    gdb->in_length += (size_t)got;
-    while (take_packet(gdb)) {
-    }
-    if (gdb->client.fd >= 0 && gdb->in_length == sizeof gdb->in) {
-        drop_client(gdb);
-    }
+    vmm_gdb_take(gdb, bytes, (size_t)got);
 }
 
 static void accept_client(void *argument, uint32_t events)

@@ -190,7 +190,8 @@ static void continue_some(struct vmm_gdb *gdb, char *text)
     uint64_t done = 0;
     uint64_t all = vcpus_count(gdb) == 64 ? UINT64_MAX : (UINT64_C(1) << vcpus_count(gdb)) - 1;
     while (skip(&text, ';')) {
-        char action = *text++;
+        char action = *text;
+        text += action != 0;
         uint64_t mask = all;
         if (action == 'C' || action == 'S') {
             (void)take_number(&text); /* a signal: vCPUs have none */
@@ -221,7 +222,7 @@ static void read_registers(struct vmm_gdb *gdb, unsigned first, unsigned count)
 {
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(VMM_GDB_PACKET_MAX);
     struct vcpu_state *state = malloc(sizeof *state);
-    if (state == NULL || first + count > vmm_gdb_registers() ||
+    if (state == NULL || first > vmm_gdb_registers() - count ||
         vcpu_get_state(vcpu_at(gdb, gdb->current), state) < 0) {
         send_text(gdb, "E01");
     } else {
@@ -238,7 +239,7 @@ static void read_registers(struct vmm_gdb *gdb, unsigned first, unsigned count)
 static void write_registers(struct vmm_gdb *gdb, unsigned first, unsigned count, char *text)
 {
     struct vcpu_state *state = malloc(sizeof *state);
-    int r = state == NULL || first + count > vmm_gdb_registers() ? -ST_EINVAL : 0;
+    int r = state == NULL || first > vmm_gdb_registers() - count ? -ST_EINVAL : 0;
     r = r < 0 ? r : vcpu_get_state(vcpu_at(gdb, gdb->current), state);
     for (unsigned n = first; r >= 0 && n < first + count; n++) {
         uint8_t bytes[16];
@@ -368,11 +369,15 @@ static void select_thread(struct vmm_gdb *gdb, char *text)
     send_text(gdb, "OK");
 }
 
-void vmm_gdb_answer(struct vmm_gdb *gdb, char *text, size_t length)
+void vmm_gdb_answer(struct vmm_gdb *gdb, char *text)
 {
-    char *rest = text + 1;
+    char *rest = text + (text[0] != 0);
     uint64_t one = UINT64_C(1) << gdb->current;
-    (void)length;
+    /* vCPUs that run have no state to look at. */
+    if (gdb->running && text[0] != 'D' && text[0] != 'k') {
+        send_text(gdb, "E01");
+        return;
+    }
     switch (text[0]) {
     case '?':
         send_text(gdb, gdb->last_stop);
@@ -417,9 +422,8 @@ void vmm_gdb_answer(struct vmm_gdb *gdb, char *text, size_t length)
             send_text(gdb, "");
         }
         break;
-    case 'H':
-        rest++;
-        select_thread(gdb, rest);
+    case 'H': /* a letter that says for what comes first */
+        select_thread(gdb, rest + (*rest != 0));
         break;
     case 'T': {
         uint64_t thread = take_number(&rest);

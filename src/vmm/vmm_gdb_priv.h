@@ -37,10 +37,12 @@ struct vmm_gdb {
 
 /* ---- vmm_gdb.c ---- */
 void vmm_gdb_send(struct vmm_gdb *gdb, const char *text, size_t length);
+/* Bytes of the client, in whatever portions; it may be gone afterwards. */
+void vmm_gdb_take(struct vmm_gdb *gdb, const void *bytes, size_t size);
 
 /* ---- vmm_gdb_answer.c ---- */
-/* One packet; text ends with a zero behind length. */
-void vmm_gdb_answer(struct vmm_gdb *gdb, char *text, size_t length);
+/* One packet; the text ends with its first zero. */
+void vmm_gdb_answer(struct vmm_gdb *gdb, char *text);
 void vmm_gdb_attach(struct vmm_gdb *gdb);
 void vmm_gdb_detach(struct vmm_gdb *gdb);
 /* Ctrl-C. */

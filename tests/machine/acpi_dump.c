@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
-#include "machine/pc.h"
+#include "machine/pc_fake_test.h"
 #include "platform/plat_fake_test.h"
 
 enum { RAM_BYTES = 16 << 20, RSDP = 0xe0000 };
@@ -39,31 +39,7 @@ static int set_state(struct vcpu *vcpu, const struct vcpu_state *state, struct s
     return 0;
 }
 
-static void msi(struct vcpu_set *of, uint64_t address, uint32_t data)
-{
-    (void)of;
-    (void)address;
-    (void)data;
-}
-
-static void pic_line(struct vcpu_set *of, bool level)
-{
-    (void)of;
-    (void)level;
-}
-
-static const struct vcpu_ops vcpu_ops = {.set_state = set_state, .msi = msi, .pic_line = pic_line};
-
-static void nothing(void *owner)
-{
-    (void)owner;
-}
-
-static void exit_nothing(void *owner, uint32_t value)
-{
-    (void)owner;
-    (void)value;
-}
+static const struct vcpu_ops vcpu_ops = PC_FAKE_VCPU_OPS(set_state);
 
 /* A multiboot kernel of 16 bytes that asks for no more than to be loaded. */
 static const uint32_t kernel[12] = {0x1badb002, 0x10000,  (uint32_t)(0u - 0x1badb002u - 0x10000u),
@@ -95,7 +71,7 @@ static int make(unsigned cpus, struct st_err *err)
         .ram_bytes = RAM_BYTES,
         .vcpus = cpus,
         .boot = {kernel, sizeof kernel, NULL, 0, NULL},
-        .events = {nothing, nothing, nothing, exit_nothing, NULL},
+        .events = PC_FAKE_EVENTS,
     };
     struct pc *pc = NULL;
     int r;
