@@ -11,6 +11,16 @@ void jgc_clear_block_bits(uint64_t *bits, uint32_t block)
     memset(bits + (uint64_t)block * JGC_BLOCK_WORDS, 0, JGC_BLOCK_WORDS * sizeof(uint64_t));
 }
 
+void jgc_forget_block(struct jgc_block *block, uint32_t at)
+{
+    if ((block->flags & JGC_KNOWN) != 0) {
+        memset(jgc_lines_of(at), JGC_LINE_FREE, JGC_LINES);
+        jgc_clear_block_bits(jgc_heap.starts, at);
+        jgc_clear_block_bits(jgc_heap.marks, at);
+    }
+    block->flags |= JGC_KNOWN;
+}
+
 uint32_t jgc_take_free_locked(uint32_t spare)
 {
     struct jgc_heap *heap = &jgc_heap;
@@ -28,11 +38,10 @@ uint32_t jgc_take_free_locked(uint32_t spare)
     *(dirty ? &heap->dirty_at : &heap->clean_at) = at + 1;
     heap->free--;
     heap->free_dirty -= dirty;
-    heap->block[at].state = JGC_TAKEN;
-    heap->block[at].live = 0;
-    memset(jgc_lines_of(at), JGC_LINE_FREE, JGC_LINES);
-    jgc_clear_block_bits(heap->starts, at);
-    jgc_clear_block_bits(heap->marks, at);
+    struct jgc_block *block = &heap->block[at];
+    block->state = JGC_TAKEN;
+    block->live = 0;
+    jgc_forget_block(block, at);
     return at;
 }
 
@@ -122,11 +131,11 @@ void jgc_sweep_blocks_locked(void)
         if (block->state == JGC_OPEN || block->state == JGC_TAKEN) {
             uint32_t count = jgc_free_lines(at);
             block->live = (uint16_t)(JGC_LINES - count);
-            block->flags &= JGC_IMMOVABLE;
+            block->flags &= JGC_IMMOVABLE | JGC_KNOWN;
             block->flags |= JGC_DIRTY;
             block->state = count == JGC_LINES ? JGC_FREE : count > 0 ? JGC_OPEN : JGC_TAKEN;
             if (block->state == JGC_FREE) {
-                block->flags = JGC_DIRTY;
+                block->flags &= (uint8_t)~JGC_IMMOVABLE;
             } else {
                 live_lines += block->live;
                 used_blocks++;
@@ -170,7 +179,7 @@ void jgc_release_memory_locked(uint64_t keep)
             return;
         }
         for (uint32_t at = from; at < end; at++) {
-            heap->block[at].flags = 0;
+            heap->block[at].flags &= (uint8_t)~JGC_DIRTY;
             heap->free_dirty--;
         }
         end = from;

@@ -67,9 +67,8 @@ static void become_pages_locked(uint32_t at)
     for (uint32_t i = 0; i < JGC_PAGES; i++) {
         pages[i] = dirty ? JGC_PAGE_DIRTY : JGC_PAGE_CLEAN;
     }
-    *block = (struct jgc_block){.state = JGC_LARGE};
-    jgc_clear_block_bits(heap->starts, at);
-    jgc_clear_block_bits(heap->marks, at);
+    jgc_forget_block(block, at);
+    *block = (struct jgc_block){.state = JGC_LARGE, .flags = JGC_KNOWN};
     heap->free--;
     heap->free_dirty -= dirty;
     heap->large_bottom = ST_MIN(heap->large_bottom, at);
@@ -158,7 +157,8 @@ static void sweep_block_locked(uint32_t at, bool *in_dead)
         dirty += word == JGC_PAGE_DIRTY;
     }
     if (used == 0) {
-        heap->block[at] = (struct jgc_block){.state = JGC_FREE, .flags = dirty > 0 ? JGC_DIRTY : 0};
+        heap->block[at] = (struct jgc_block){.state = JGC_FREE, .flags = JGC_KNOWN};
+        heap->block[at].flags |= dirty > 0 ? JGC_DIRTY : 0;
     }
 }
 

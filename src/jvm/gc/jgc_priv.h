@@ -37,6 +37,7 @@ enum jgc_block_flag {
     JGC_IMMOVABLE = 2,  /* for jgc_alloc_immovable */
     JGC_CANDIDATE = 4,  /* [world] what can be moved out of it is */
     JGC_STALE = 8,      /* has objects since the last collection that the starts do not show */
+    JGC_KNOWN = 32,     /* the tables may have something of it: kept for good */
     JGC_OVERFLOWED = 16 /* [world] has marked objects that did not fit the mark stack */
 };
 
@@ -187,6 +188,8 @@ static inline bool jgc_forwarded(const struct job_object *object)
 uint32_t jgc_take_free_locked(uint32_t spare);
 /* A block with free lines, for the immovable or the others; UINT32_MAX: there is none. */
 uint32_t jgc_take_open_locked(bool immovable);
+/* Clears what the tables have of a block that had another use; a fresh one's are not touched. */
+void jgc_forget_block(struct jgc_block *block, uint32_t at);
 /* Clears the block's bits in a bitmap. */
 void jgc_clear_block_bits(uint64_t *bits, uint32_t block);
 /* The lines of a block that are free from *line on, as a hole, zeroed; false: there are none. */

@@ -58,8 +58,9 @@ static void world_make_classes(void)
     memset(&classes, 0, sizeof(classes));
     struct job_arena *arena = &classes.arena;
     classes.mirror = world_class(arena, JOB_MIRROR, MIRROR_BYTES, MIRROR_LOADER_AT, 1);
-    for (uint16_t i = 0; i <= NODE_REFS_MAX; i++) {
-        classes.node[i] = world_class(arena, JOB_INSTANCE, NODE_REFS_AT + i * 4U, NODE_REFS_AT, i);
+    for (uint32_t i = 0; i <= NODE_REFS_MAX; i++) {
+        classes.node[i] =
+            world_class(arena, JOB_INSTANCE, NODE_REFS_AT + i * 4, NODE_REFS_AT, (uint16_t)i);
     }
     classes.ref_array = world_class(arena, JOB_REF_ARRAY, 0, 0, 0);
     classes.ref_array->element_shift = 2;
