@@ -16,11 +16,20 @@ struct jcf_type {
  * constant would hold. */
 struct jcf_text jcf_type_name(const struct jcf_type *type);
 
-/* Whether the text is one field descriptor, one method descriptor. Class names are checked as by
- * jcf_name_is_class (`old_names`: of versions below 49, where names are Java identifiers). At most
- * 255 dimensions; the number of arguments is not limited here. */
-bool jcf_descriptor_is_field(struct jcf_text text, bool old_names);
-bool jcf_descriptor_is_method(struct jcf_text text, bool old_names);
+/* Whether the text is one field descriptor, one method descriptor. `old_names`: of a class file
+ * below version 49, where the names of classes are made of Java identifiers (characters above 127
+ * count as such). Class names have at least one character and obey 4.2.1. The number of arguments
+ * is not limited here. */
+enum jcf_descriptor_fault {
+    JCF_DESCRIPTOR_GOOD,
+    JCF_DESCRIPTOR_BAD,
+    JCF_DESCRIPTOR_BAD_NAME, /* a class name that is empty or has an illegal character */
+    JCF_DESCRIPTOR_TOO_DEEP, /* more than 255 dimensions */
+};
+enum jcf_descriptor_fault jcf_descriptor_field_fault(struct jcf_text text, bool old_names);
+/* ret_slots: those of the arguments, without a receiver. */
+enum jcf_descriptor_fault jcf_descriptor_method_fault(struct jcf_text text, bool old_names,
+                                                      uint32_t *ret_slots);
 
 /* Walks the types of a checked field or method descriptor: arguments, then (for a method) the
  * result. Never reads outside the text, whatever it is.
@@ -36,16 +45,17 @@ struct jcf_type_cursor jcf_types_of(struct jcf_text descriptor);
 bool jcf_next_argument(struct jcf_type_cursor *cursor, struct jcf_type *ret_type);
 void jcf_result(struct jcf_type_cursor *cursor, struct jcf_type *ret_type);
 
-/* The whole of a method descriptor at once. */
+/* The whole of a method descriptor at once. Only the descriptors of declared methods are limited to
+ * 255 slots, not those of constants. */
 struct jcf_signature {
-    uint16_t arguments; /* number of them */
-    uint16_t slots;     /* theirs, without a receiver */
+    uint32_t arguments; /* number of them */
+    uint32_t slots;     /* theirs, without a receiver */
     struct jcf_type result;
 };
 void jcf_signature_of(struct jcf_text descriptor, struct jcf_signature *ret_signature);
 
-/* Legal names (4.2.1, 4.2.2). A class name may be an array's ("[I", "[Lp/C;") where `arrays`.
- * A method name may be <init> or <clinit>, nothing else with < or >. `old_names`: as above. */
-bool jcf_name_is_class(struct jcf_text name, bool arrays, bool old_names);
+/* Legal names (4.2.1, 4.2.2). A class name may be an array's ("[I", "[Lp/C;"). A method name may be
+ * <init> or <clinit>, and has no other < or >. `old_names`: as above. */
+bool jcf_name_is_class(struct jcf_text name, bool old_names);
 bool jcf_name_is_field(struct jcf_text name, bool old_names);
 bool jcf_name_is_method(struct jcf_text name, bool old_names);

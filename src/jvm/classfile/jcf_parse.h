@@ -17,11 +17,11 @@ enum {
 };
 
 struct jcf_parse_config {
-    /* Of the boot or platform loader: the checks that HotSpot leaves out for it are left out
-     * (UTF-8, names, descriptors' syntax, flags, duplicates). What readers rely on is still
-     * checked. */
+    /* Of the boot loader: the checks that HotSpot leaves out for it are left out (UTF-8, names,
+     * descriptors' syntax, flags, duplicates). What readers rely on is still checked. */
     bool trusted;
-    bool preview; /* --enable-preview */
+    bool any_names; /* of the platform loader: all checks but those of names (4.2) */
+    bool preview;   /* --enable-preview */
     bool
         vm_annotations; /* annotations that the VM knows count: boot, platform, privileged hidden */
     /* The name asked for ("p/C"), NULL data: any. A class of another name is NoClassDefFoundError.

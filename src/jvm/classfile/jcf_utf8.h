@@ -8,9 +8,9 @@
 
 #include "base/attr.h"
 
-/* Whether the bytes are what a class file may hold: no 00, no F0 to FF, no piece of a sequence.
- * Forms longer than needed are legal. */
-bool jcf_utf8_is_legal(const uint8_t *text, size_t length);
+/* Whether the bytes are what a class file may hold: no 00, no F0 to FF, no piece of a sequence;
+ * where `shortest` (class files above version 47) no form longer than needed, but for C0 80. */
+bool jcf_utf8_is_legal(const uint8_t *text, size_t length, bool shortest);
 
 /* UTF-16 units of a legal text; *ret_latin1 (NULL allowed) says whether all are below 256. */
 size_t jcf_utf8_units(const uint8_t *text, size_t length, bool *ret_latin1);
