@@ -67,6 +67,10 @@ struct init_process {
     mode_t umask;
     uint64_t capabilities;
     const char *oom_score; /* NULL: as it is */
+    const char *action;    /* NULL: args is a program; else what init_act does with args[0] */
+    const char *as;        /* pack: the name in the archive; NULL: the content alone */
+    const char *source;    /* unpack: the last part of the source's path; NULL: an archive */
+    bool follow, source_is_folder, source_content, keep_owner;
     struct init_limit limits[INIT_LIMITS_MAX];
     struct init_tmpfs tmpfs[INIT_TMPFS_MAX]; /* of the workload */
     uint16_t rows, columns;
@@ -114,6 +118,11 @@ const char *init_error(void);
 /* Becomes the process's user: groups, numbers, capabilities; *ret_home is its folder. Gives up by
  * itself. */
 void init_become(const struct init_process *process, int report_fd, const char **ret_home);
+
+/* ---- init_files.c ---- */
+
+/* Does what process->action says, in the workload's root: look, pack, unpack, wait. */
+ST_NORETURN void init_act(const struct init_process *process);
 
 /* ---- init_reaper.c ---- */
 

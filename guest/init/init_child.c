@@ -255,6 +255,13 @@ static void add_home(struct init_process *process, const char *home)
     }
 }
 
+/* What a program would lose by being executed: the agent's own descriptors, and the other ends of
+ * its streams, whose end it would never see. */
+static void close_others(void)
+{
+    (void)close_range(3, ~0U, 0);
+}
+
 ST_NORETURN void init_child(struct init_process *process, const int streams[3], int mount_ns,
                             int report_fd)
 {
@@ -274,6 +281,10 @@ ST_NORETURN void init_child(struct init_process *process, const int streams[3], 
     (void)umask(process->umask);
     set_limits(process, report_fd);
     init_become(process, report_fd, &home);
+    if (process->action != NULL) {
+        close_others();
+        init_act(process);
+    }
     add_home(process, home);
     enter_folder(process, report_fd);
     if (process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
@@ -285,7 +296,7 @@ ST_NORETURN void init_child(struct init_process *process, const int streams[3], 
             init_give_up(report_fd, INIT_CODE_FAILED, "starting: %s", init_error());
         }
         if (program > 0) {
-            close(report_fd);
+            close_others();
             init_reap_for(program);
         }
         int group = getpid();

@@ -96,7 +96,11 @@ static bool set_number(struct init_process *process, const char *key, size_t len
                  {"detached", &process->detached},
                  {"init", &process->reaper},
                  {"no-new-privileges", &process->no_new_privileges},
-                 {"read-only", &process->read_only}};
+                 {"read-only", &process->read_only},
+                 {"follow", &process->follow},
+                 {"source-folder", &process->source_is_folder},
+                 {"source-content", &process->source_content},
+                 {"keep-owner", &process->keep_owner}};
     unsigned long n;
 
     if (is(key, length, "umask")) {
@@ -198,9 +202,19 @@ static bool set(struct init_process *process, const char *key, size_t length, co
         process->cwd = value;
         return value[0] == '/';
     }
-    if (is(key, length, "user")) {
-        process->user = value;
-        return true;
+    const struct {
+        const char *name;
+        const char **text;
+    } texts[] = {{"user", &process->user},
+                 {"do", &process->action},
+                 {"as", &process->as},
+                 {"source", &process->source}};
+
+    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (is(key, length, texts[i].name)) {
+            *texts[i].text = value;
+            return true;
+        }
     }
     if (is(key, length, "capabilities")) {
         process->bounded = st_parse_u64(value, 16, UINT64_MAX, &process->capabilities) >= 0;
@@ -211,6 +225,18 @@ static bool set(struct init_process *process, const char *key, size_t length, co
         return st_parse_i64(value, -1000, 1000, &score) >= 0;
     }
     return set_number(process, key, length, value);
+}
+
+static bool is_action(const char *text)
+{
+    static const char *const actions[] = {"look", "pack", "unpack", "wait"};
+
+    for (unsigned i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        if (strcmp(text, actions[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int init_process_parse(const struct fmt_agent_record *start, struct init_process *process,
@@ -233,6 +259,10 @@ int init_process_parse(const struct fmt_agent_record *start, struct init_process
         }
     }
     process->no_stdin |= process->detached;
+    if (process->action != NULL && !is_action(process->action)) {
+        snprintf(ret_error, size, "the guest's agent cannot do %s", process->action);
+        return -1;
+    }
     if (at != start->size || process->args_count == 0) {
         snprintf(ret_error, size, "the settings of the process are damaged");
         return -1;

@@ -13,10 +13,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "archive/arc_place.h"
+#include "archive/arc_tar.h"
 #include "base/print.h"
 #include "base/str.h"
 #include "engine/engine_isolation.h"
-#include "engine/engine_tar.h"
 #include "engine/monitor/mon_config.h"
 #include "engine/monitor/mon_mount.h"
 #include "os/os_dir.h"
@@ -163,11 +164,6 @@ static int root_open(struct engine_instance *instance, struct root *root, struct
     char path[64];
 
     *root = (struct root){.fd = -1, .socket = -1};
-    if (!engine_isolation_of(instance->config)->files) { /* Its process's root is the host's. */
-        return st_fail(err, ST_EUNSUPPORTED,
-                       "%s is a virtual machine: its files are on its own disks",
-                       instance->config->name);
-    }
     int r = engine_home_lock(instance, true, err); /* Nobody starts it while its files are ours. */
     r = r < 0 ? r : engine_state_read(instance, &state, err);
     if (r >= 0 && state.pid == 0) {
@@ -184,160 +180,33 @@ static int root_open(struct engine_instance *instance, struct root *root, struct
     return r;
 }
 
-/* ---- paths ---- */
-
-/* A path taken apart as docker does. */
-struct place {
-    int root;     /* AT_FDCWD for the host */
-    char *parent; /* the folder that the last part is in */
-    char *last;   /* "." for a root */
-    bool content; /* it ended in "/." */
-    bool slash;   /* it ended in "/" */
-    bool exists;
-    struct stat stat; /* links followed */
-};
-
-static void place_done(struct place *place)
-{
-    free(place->parent);
-    free(place->last);
-}
-
-static int split(struct place *place, const char *path)
-{
-    st_auto(free) char *copy = strdup(path[0] == 0 ? "." : path);
-    size_t n = copy == NULL ? 0 : strlen(copy);
-
-    if (copy == NULL) {
-        return -ST_ENOMEM;
-    }
-    if (n >= 2 && copy[n - 1] == '.' && copy[n - 2] == '/') {
-        place->content = true;
-        copy[--n] = 0;
-    }
-    place->slash = n > 1 && copy[n - 1] == '/' && !place->content;
-    while (n > 1 && copy[n - 1] == '/') {
-        copy[--n] = 0;
-    }
-    char *slash = strrchr(copy, '/');
-    if (slash == NULL) {
-        place->parent = strdup(place->root == AT_FDCWD ? "." : "/");
-        place->last = strdup(copy);
-    } else {
-        place->last = strdup(slash[1] == 0 ? "." : slash + 1);
-        slash[slash == copy ? 1 : 0] = 0;
-        place->parent = strdup(copy);
-    }
-    return place->parent == NULL || place->last == NULL ? -ST_ENOMEM : 0;
-}
-
-static unsigned long long resolve_of(const struct place *place)
-{
-    return place->root == AT_FDCWD ? 0 : RESOLVE_IN_ROOT;
-}
-
-static int look(struct place *place, int root, const char *path)
-{
-    *place = (struct place){.root = root};
-    int r = split(place, path);
-    if (r < 0) {
-        return r;
-    }
-    st_auto(fd) int fd = os_openat2(root, path[0] == 0 ? "." : path, O_PATH, 0, resolve_of(place));
-    if (fd < 0) {
-        return fd == -ST_ENOENT ? 0 : fd;
-    }
-    place->exists = true;
-    return os_fstat(fd, &place->stat);
-}
-
-static int open_parent(const struct place *place)
-{
-    return os_openat2(place->root, place->parent, O_RDONLY | O_DIRECTORY, 0, resolve_of(place));
-}
-
-static int open_whole(const struct place *place)
-{
-    st_auto(fd) int parent = open_parent(place);
-
-    if (parent < 0 || place->root == AT_FDCWD) {
-        return parent < 0 ? parent : os_openat(parent, place->last, O_RDONLY | O_DIRECTORY, 0);
-    }
-    st_auto(free) char *path = engine_path(place->parent, place->last, NULL);
-    return path == NULL ? -ST_ENOMEM
-                        : os_openat2(place->root, path, O_RDONLY | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
-}
-
 /* ---- copying ---- */
 
-/* Where the source goes: into which folder and under which name (NULL: its content alone). */
-static int choose(const struct place *source, const struct place *target, int *ret_into,
-                  const char **ret_as, struct st_err *err)
-{
-    bool folder = S_ISDIR(source->stat.st_mode);
-
-    if (target->exists && S_ISDIR(target->stat.st_mode)) {
-        *ret_into = open_whole(target);
-        *ret_as = source->content || st_streq(source->last, ".") ? NULL : source->last;
-    } else if (target->exists) {
-        if (folder) {
-            return st_fail(err, ST_EINVAL, "cannot copy a directory onto a file");
-        }
-        *ret_into = open_parent(target);
-        *ret_as = target->last;
-    } else if (folder) {
-        st_auto(fd) int parent = open_parent(target);
-        int r = parent < 0 ? parent : os_mkdirat(parent, target->last, 0755);
-        if (r < 0) {
-            return st_fail_os(err, r, "making %s", target->last);
-        }
-        *ret_into = os_openat(parent, target->last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-        *ret_as = NULL;
-    } else if (target->slash) {
-        return st_fail(err, ST_ENOENT, "no such directory");
-    } else {
-        *ret_into = open_parent(target);
-        *ret_as = target->last;
-    }
-    return *ret_into < 0 ? st_fail_os(err, *ret_into, "opening %s", target->parent) : 0;
-}
-
-/* What of the source is packed, and under which name. */
-static int pack(const struct place *source, const char *as, bool follow, int fd, struct st_err *err)
-{
-    st_auto(fd) int parent = as == NULL ? open_whole(source) : open_parent(source);
-
-    if (parent < 0) {
-        return st_fail_os(err, parent, "opening %s", source->parent);
-    }
-    return engine_tar_pack(parent, as == NULL ? "." : source->last, as, follow, fd, err);
-}
-
-static int copy(const struct place *source, const struct place *target,
+static int copy(const struct arc_place *source, const struct arc_place *target,
                 const struct engine_cp_options *options, struct st_err *err)
 {
     st_auto(fd) int into = -1;
     const char *as = NULL;
     int pipe[2];
     siginfo_t info;
-    int r = choose(source, target, &into, &as, err);
+    int r = arc_choose(source, target, &into, &as, err);
 
     r = r < 0 ? r : os_pipe(pipe, 0);
     if (r < 0) {
         return r;
     }
     bool host = target->root == AT_FDCWD;
-    struct engine_tar_unpack how = {.into = into,
-                                    .keep_owner = options->archive,
-                                    .uid = host ? os_geteuid() : 0,
-                                    .gid = host ? os_getegid() : 0};
+    struct arc_unpack how = {.into = into,
+                             .keep_owner = options->archive,
+                             .uid = host ? os_geteuid() : 0,
+                             .gid = host ? os_getegid() : 0};
     pid_t child = os_fork();
     if (child == 0) {
         os_close(&pipe[0]);
-        os_exit(pack(source, as, options->follow_links, pipe[1], NULL) < 0);
+        os_exit(arc_pack_place(source, as, options->follow_links, pipe[1], NULL) < 0);
     }
     os_close(&pipe[1]);
-    r = child < 0 ? st_fail_os(err, (int)child, "copying") : engine_tar_unpack(&how, pipe[0], err);
+    r = child < 0 ? st_fail_os(err, (int)child, "copying") : arc_unpack(&how, pipe[0], err);
     os_close(&pipe[0]);
     if (child > 0 && os_waitid(P_PID, (unsigned)child, &info, WEXITED) >= 0 && r >= 0 &&
         os_exit_code(&info) != 0) {
@@ -356,51 +225,61 @@ int engine_cp_out(struct engine_instance *instance, const char *path, const char
                   const struct engine_cp_options *options, struct st_err *err)
 {
     struct root root;
-    struct place source = {0};
-    struct place target = {0};
+    struct arc_place source = {0};
+    struct arc_place target = {0};
+    const struct engine_isolation *isolation = engine_isolation_of(instance->config);
+
+    if (isolation->copy_out != NULL) {
+        return isolation->copy_out(instance, path, host_path, options, err);
+    }
     int r = root_open(instance, &root, err);
 
     if (r < 0) {
         return r;
     }
-    r = look(&source, root.fd, path);
+    r = arc_look(&source, root.fd, path);
     if (r >= 0 && !source.exists) {
         r = no_such(instance, path, err);
     } else if (r >= 0 && st_streq(host_path, "-")) {
-        r = pack(&source, source.content ? NULL : source.last, options->follow_links,
-                 options->tar_fd, err);
+        r = arc_pack_place(&source, source.content ? NULL : source.last, options->follow_links,
+                           options->tar_fd, err);
     } else if (r >= 0) {
-        r = look(&target, AT_FDCWD, host_path);
+        r = arc_look(&target, AT_FDCWD, host_path);
         r = r < 0 ? st_fail_os(err, r, "%s", host_path) : copy(&source, &target, options, err);
     }
-    place_done(&source);
-    place_done(&target);
+    arc_place_done(&source);
+    arc_place_done(&target);
     root_done(instance, &root);
     return r;
 }
 
-static int unpack_into(const struct place *target, const struct engine_cp_options *options,
+static int unpack_into(const struct arc_place *target, const struct engine_cp_options *options,
                        struct st_err *err)
 {
-    st_auto(fd) int into = open_whole(target);
-    struct engine_tar_unpack how = {.into = into, .keep_owner = true};
+    st_auto(fd) int into = arc_open_whole(target);
+    struct arc_unpack how = {.into = into, .keep_owner = true};
 
     return into < 0 ? st_fail_os(err, into, "opening %s", target->last)
-                    : engine_tar_unpack(&how, options->tar_fd, err);
+                    : arc_unpack(&how, options->tar_fd, err);
 }
 
 int engine_cp_in(struct engine_instance *instance, const char *host_path, const char *path,
                  const struct engine_cp_options *options, struct st_err *err)
 {
     struct root root;
-    struct place source = {0};
-    struct place target = {0};
+    struct arc_place source = {0};
+    struct arc_place target = {0};
+    const struct engine_isolation *isolation = engine_isolation_of(instance->config);
+
+    if (isolation->copy_in != NULL) {
+        return isolation->copy_in(instance, host_path, path, options, err);
+    }
     int r = root_open(instance, &root, err);
 
     if (r < 0) {
         return r;
     }
-    r = look(&target, root.fd, path);
+    r = arc_look(&target, root.fd, path);
     if (r < 0) {
         st_fail_os(err, r, "%s", path);
     } else if (st_streq(host_path, "-")) {
@@ -409,14 +288,14 @@ int engine_cp_in(struct engine_instance *instance, const char *host_path, const 
                 ? st_fail(err, ST_ENOTDIR, "destination \"%s\" must be a directory", path)
                 : unpack_into(&target, options, err);
     } else {
-        r = look(&source, AT_FDCWD, host_path);
+        r = arc_look(&source, AT_FDCWD, host_path);
         r = r < 0 ? st_fail_os(err, r, "%s", host_path)
             : !source.exists
                 ? st_fail(err, ST_ENOENT, "lstat %s: no such file or directory", host_path)
                 : copy(&source, &target, options, err);
     }
-    place_done(&source);
-    place_done(&target);
+    arc_place_done(&source);
+    arc_place_done(&target);
     root_done(instance, &root);
     return r;
 }

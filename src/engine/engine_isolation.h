@@ -20,6 +20,7 @@ struct engine_launch {
     const struct engine_instance *net_source; /* whose network it shares, NULL: nobody's */
     struct engine_identity identity;
     unsigned rows, columns; /* what its terminal begins with; 0: unknown */
+    bool idle;              /* a machine that is started for its files alone */
     struct st_buf *warnings;
 };
 
@@ -38,6 +39,11 @@ struct engine_isolation {
     int (*reset)(struct engine_instance *instance, struct st_err *err);
     int (*exec)(struct engine_instance *instance, const struct engine_exec_options *options,
                 int *ret_exit_code, struct st_err *err);
+    /* As engine_cp_out and engine_cp_in. NULL: its files are reached from the host. */
+    int (*copy_out)(struct engine_instance *instance, const char *path, const char *host_path,
+                    const struct engine_cp_options *options, struct st_err *err);
+    int (*copy_in)(struct engine_instance *instance, const char *host_path, const char *path,
+                   const struct engine_cp_options *options, struct st_err *err);
     /* Why it did not start, after strata-monitor said that it failed (text: with these words, or
      * NULL): fills *err and returns the exit code to end with. */
     int (*failure)(const struct engine_launch *launch, int exit_code, const char *text,

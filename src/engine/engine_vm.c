@@ -29,39 +29,47 @@ static int word(struct st_buf *to, const char *name, const char *value)
     return st_buf_char(to, 0);
 }
 
+int engine_vm_words(const struct engine_launch *launch, const char *control, int supervisor,
+                    struct st_buf *to, struct st_err *err)
+{
+    const struct engine_instance *instance = launch->instance;
+    char number[16];
+    st_auto(free) char *program = engine_program(instance->engine, "strata-vm");
+
+    if (program == NULL) {
+        return st_fail(err, ST_ENOMEM, "out of memory");
+    }
+    st_snprintf(number, sizeof(number), "%d", supervisor);
+    word(to, program, "");
+    word(to, "--name=", instance->config->name);
+    word(to, "--run=", instance->engine->run);
+    word(to, "--control=", control);
+    word(to, "--supervisor=", number);
+    return engine_vm_is_image(instance->config) ? engine_vm_image_arguments(launch, to, err) : 0;
+}
+
 static int prepare(const struct engine_launch *launch, struct st_err *err)
 {
     const struct engine_instance *instance = launch->instance;
     const struct engine_process *process = &instance->config->process;
-    char machine_fd[16];
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(WORDS_MAX_BYTES);
-    st_auto(free) char *program = engine_program(instance->engine, "strata-vm");
     st_auto(free) char *control = engine_path(launch->folder, CONTROL_SOCKET, NULL);
     st_auto(free) char *debugger = engine_path(launch->folder, DEBUGGER_SOCKET, NULL);
 
-    st_snprintf(machine_fd, sizeof(machine_fd), "%d", MON_MACHINE_FD);
-    if (program == NULL || control == NULL || debugger == NULL) {
+    if (control == NULL || debugger == NULL) {
         return st_fail(err, ST_ENOMEM, "out of memory");
     }
-    word(&text, program, "");
-    word(&text, "--name=", instance->config->name);
-    word(&text, "--run=", instance->engine->run);
-    word(&text, "--control=", control);
+    int r = engine_vm_words(launch, control, MON_MACHINE_FD, &text, err);
+    if (r < 0) {
+        return r;
+    }
     word(&text, "--gdb=", debugger);
-    word(&text, "--supervisor=", machine_fd);
-    if (engine_vm_is_image(instance->config)) {
-        int r = engine_vm_image_arguments(launch, &text, err);
-        if (r < 0) {
-            return r;
-        }
-    } else {
-        for (size_t i = 0; i < process->cmd_count; i++) {
-            word(&text, process->cmd[i], "");
-        }
+    for (size_t i = 0; !engine_vm_is_image(instance->config) && i < process->cmd_count; i++) {
+        word(&text, process->cmd[i], "");
     }
     st_auto(fd) int fd =
         os_openat(launch->folder_fd, ENGINE_ARGUMENTS, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    int r = st_buf_status(&text);
+    r = st_buf_status(&text);
     r = r < 0 ? r : fd;
     r = r < 0 ? r : os_write_all(fd, text.data, text.length);
     return r < 0 ? st_fail_os(err, r, "writing the arguments of strata-vm") : 0;
@@ -247,6 +255,8 @@ const struct engine_isolation engine_vm = {
     .freeze = freeze,
     .reset = reset,
     .exec = exec_in,
+    .copy_out = engine_vm_copy_out,
+    .copy_in = engine_vm_copy_in,
     .failure = failure,
 };
 

@@ -72,6 +72,9 @@ static int write_settings(const struct engine_launch *launch, bool has_disk, str
     st_auto(buf) struct st_buf start = ST_BUF_HEAP(SETTINGS_MAX_BYTES);
     int r = engine_vm_setup(config, has_disk, &setup, err);
     r = r < 0 ? r : engine_vm_start(config, launch->rows, launch->columns, &start, err);
+    if (launch->idle) {
+        fmt_agent_add_setting(&start, "do", "wait");
+    }
     r = r < 0 ? r : write_file(launch->folder_fd, "setup", &setup, err);
     return r < 0 ? r : write_file(launch->folder_fd, "start", &start, err);
 }

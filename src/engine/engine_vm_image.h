@@ -48,7 +48,19 @@ struct engine_vm_streams {
 int engine_vm_session(int fd, const struct st_buf *start, const struct engine_vm_streams *streams,
                       bool detach, int *ret_code, struct st_err *err);
 
+/* ---- engine_vm_copy.c ---- */
+
+int engine_vm_copy_out(struct engine_instance *instance, const char *path, const char *host_path,
+                       const struct engine_cp_options *options, struct st_err *err);
+int engine_vm_copy_in(struct engine_instance *instance, const char *host_path, const char *path,
+                      const struct engine_cp_options *options, struct st_err *err);
+
 /* ---- engine_vm.c ---- */
+
+/* Appends the words of strata-vm for a machine of an image, each ended by a zero, and makes what
+ * they name. control: path of its control socket; supervisor: number of a descriptor. */
+int engine_vm_words(const struct engine_launch *launch, const char *control, int supervisor,
+                    struct st_buf *to, struct st_err *err);
 
 /* Makes a connection to the control socket at `path` a session. The descriptor or a failure. */
 int engine_vm_connect(const char *path, const char *name, struct st_err *err);

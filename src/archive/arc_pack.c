@@ -1,11 +1,11 @@
-/* Writing a folder as a tar stream: see engine_tar.h. */
+/* Writing a folder as a tar stream: see arc_tar.h. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "archive/arc_tar.h"
 #include "base/print.h"
 #include "base/str.h"
-#include "engine/engine_tar.h"
 #include "format/fmt_tar_write.h"
 #include "os/os_dir.h"
 #include "os/os_file.h"
@@ -189,8 +189,7 @@ static int pack_folder(struct pack *p, int fd, const char *path, unsigned depth)
     return r;
 }
 
-int engine_tar_pack(int dir, const char *name, const char *as, bool follow, int fd,
-                    struct st_err *err)
+int arc_pack(int dir, const char *name, const char *as, bool follow, int fd, struct st_err *err)
 {
     struct pack p = {.fd = fd, .head = ST_BUF_HEAP(HEADER_MAX)};
     const char *path = as != NULL ? as : st_streq(name, ".") ? "" : name;

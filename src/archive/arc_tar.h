@@ -7,16 +7,16 @@
 
 /* Writes dir/name (followed if it is a link and follow is set) to fd as an archive in which it is
  * called `as` (NULL: name); "." with as NULL: the folder's content alone. */
-int engine_tar_pack(int dir, const char *name, const char *as, bool follow, int fd,
-                    struct st_err *err);
+int arc_pack(int dir, const char *name, const char *as, bool follow, int fd, struct st_err *err);
 
-struct engine_tar_unpack {
-    int into;        /* the folder; nothing outside of it is touched, no link is followed */
-    const char *as;  /* the first part of every path is replaced by this; NULL: kept */
+struct arc_unpack {
+    int into; /* the folder; nothing outside of it is touched, no link is followed */
+    const char
+        *as; /* the first part of every path is replaced by this, "": taken away; NULL: kept */
     bool keep_owner; /* else uid and gid below */
     uint32_t uid;
     uint32_t gid;
 };
 
 /* Unpacks the archive that is read from fd to its end. */
-int engine_tar_unpack(const struct engine_tar_unpack *how, int fd, struct st_err *err);
+int arc_unpack(const struct arc_unpack *how, int fd, struct st_err *err);

@@ -1,5 +1,5 @@
 /*
- * Unpacking a tar stream into a folder: see engine_tar.h. The archive is not trusted and neither is
+ * Unpacking a tar stream into a folder: see arc_tar.h. The archive is not trusted and neither is
  * the folder, which a running instance may be changing: every parent is opened beneath the folder
  * without following a link, and nodes are made in it by their last name.
  */
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "archive/arc_tar.h"
 #include "base/print.h"
 #include "base/str.h"
-#include "engine/engine_tar.h"
 #include "format/fmt_tar.h"
 #include "os/os_dir.h"
 #include "os/os_file.h"
@@ -20,7 +20,7 @@ enum { PATH_SIZE = FMT_TAR_MAX_NAME * 2, CHUNK = 65536 };
 #define BENEATH (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 struct unpack {
-    const struct engine_tar_unpack *how;
+    const struct arc_unpack *how;
     struct fmt_tar tar;
     int file; /* being written */
     char path[PATH_SIZE];
@@ -237,7 +237,7 @@ static int feed(struct unpack *u, const uint8_t *bytes, size_t size, struct st_e
     return 0;
 }
 
-int engine_tar_unpack(const struct engine_tar_unpack *how, int fd, struct st_err *err)
+int arc_unpack(const struct arc_unpack *how, int fd, struct st_err *err)
 {
     struct unpack *u = calloc(1, sizeof(*u));
     st_auto(free) uint8_t *bytes = malloc(CHUNK);
