@@ -112,8 +112,9 @@ struct jgc_callbacks {
      * references, monitors), jgc_is_live for what else goes with its object, such as a class with
      * its mirror. */
     void (*visit_weak)(void *argument);
-    /* The world runs again; on the thread that collected. `pause->references` > 0: wake who waits
-     * for the pending list. */
+    /* The world runs again; on the thread that collected, which may have memory for an object that
+     * has no header yet: does not allow the world to be stopped. `pause->references` > 0: wake who
+     * waits for the pending list. */
     void (*finished)(void *argument, const struct jgc_pause *pause);
     /* A line for -Xlog:gc without its decorations. The world may be stopped. */
     void (*log)(void *argument, const char *line);

@@ -15,7 +15,16 @@ enum outcome {
     FULL    /* there is no room */
 };
 
-typedef enum outcome attempt_t(struct jgc_local *local, size_t bytes, void **ret_object);
+typedef enum outcome make_t(struct jgc_local *local, size_t bytes, void **ret_object);
+
+/* An allocation that is attempted again and again. */
+struct attempt {
+    make_t *make;
+    struct jgc_local *local;
+    size_t bytes;
+    enum outcome outcome;
+    void *object;
+};
 
 void jgc_charge_locked(uint64_t bytes, bool large)
 {
@@ -259,8 +268,18 @@ static uint64_t moved_bytes(void)
     return bytes;
 }
 
-/* Attempts until it is made or the heap is full even without soft references. */
-static void *insist(struct jgc_local *local, size_t bytes, attempt_t *attempt)
+static void attempt_again(void *argument)
+{
+    struct attempt *attempt = argument;
+    attempt->outcome = attempt->make(attempt->local, attempt->bytes, &attempt->object);
+}
+
+/*
+ * Attempts until it is made or the heap is full even without soft references. After a collection
+ * the attempt comes before other threads run, or they might take all that it has freed, again and
+ * again.
+ */
+static void *insist(struct jgc_local *local, size_t bytes, make_t *make_it)
 {
     struct jgc_heap *heap = &jgc_heap;
     if (bytes == 0 || bytes > 1ULL << (32 + JOB_REF_SHIFT)) {
@@ -273,28 +292,30 @@ static void *insist(struct jgc_local *local, size_t bytes, attempt_t *attempt)
         __atomic_store_n(&heap->stress_left, (int64_t)every, __ATOMIC_RELAXED);
         jgc_collect(local, JGC_STRESS);
     }
-    int full = 0;
+    struct attempt attempt = {.make = make_it, .local = local, .bytes = bytes};
+    struct jgc_request request = {.then = attempt_again, .argument = &attempt};
+    request.epoch = __atomic_load_n(&heap->epoch, __ATOMIC_RELAXED);
+    attempt_again(&attempt);
     uint64_t moved = 0;
-    for (;;) {
-        uint64_t epoch = __atomic_load_n(&heap->epoch, __ATOMIC_RELAXED);
-        void *object;
-        enum outcome outcome = attempt(local, bytes, &object);
-        if (outcome == MADE) {
-            return object;
-        }
-        full += outcome == FULL;
+    for (int full = 0; attempt.outcome != MADE;) {
+        full += attempt.outcome == FULL;
         /* Room for a large object may come of moving others, which takes room itself. */
         if (full > 2 && (bytes <= JGC_LARGE_BYTES || full > ATTEMPTS || moved == moved_bytes())) {
             local->failure = JGC_HEAP_FULL;
             return NULL;
         }
         moved = moved_bytes();
-        if (full >= 2) {
-            jgc_collect(local, JGC_LAST);
-        } else {
-            jgc_collect_since(local, JGC_ALLOCATION, epoch);
+        request.always = full >= 2;
+        request.cause = request.always ? JGC_LAST : JGC_ALLOCATION;
+        attempt.outcome = WANTED;
+        jgc_collect_for(local, &request);
+        if (attempt.outcome == WANTED) {
+            /* Another thread collected first. */
+            request.epoch = __atomic_load_n(&heap->epoch, __ATOMIC_RELAXED);
+            attempt_again(&attempt);
         }
     }
+    return attempt.object;
 }
 
 void *jgc_alloc_slow(struct jgc_local *local, size_t bytes)

@@ -219,16 +219,20 @@ static void collect(enum jgc_cause cause, uint64_t begin_ns, struct jgc_pause *r
     *ret_pause = pause;
 }
 
-void jgc_collect_since(struct jgc_local *local, enum jgc_cause cause, uint64_t epoch)
+void jgc_collect_for(struct jgc_local *local, const struct jgc_request *request)
 {
     struct jgc_heap *heap = &jgc_heap;
     const struct jgc_callbacks *callbacks = &heap->callbacks;
     struct jgc_pause pause;
     uint64_t begin_ns = os_monotonic_ns();
     callbacks->stop_world(callbacks->argument, local);
-    bool mine = __atomic_load_n(&heap->epoch, __ATOMIC_RELAXED) == epoch;
+    bool mine =
+        request->always || __atomic_load_n(&heap->epoch, __ATOMIC_RELAXED) == request->epoch;
     if (mine) {
-        collect(cause, begin_ns, &pause);
+        collect(request->cause, begin_ns, &pause);
+        if (request->then != NULL) {
+            request->then(request->argument);
+        }
     }
     callbacks->resume_world(callbacks->argument, local);
     if (mine && callbacks->finished != NULL) {
@@ -238,21 +242,12 @@ void jgc_collect_since(struct jgc_local *local, enum jgc_cause cause, uint64_t e
 
 void jgc_collect(struct jgc_local *local, enum jgc_cause cause)
 {
-    struct jgc_heap *heap = &jgc_heap;
-    const struct jgc_callbacks *callbacks = &heap->callbacks;
-    uint64_t epoch = __atomic_load_n(&heap->epoch, __ATOMIC_RELAXED);
-    if (cause != JGC_SYSTEM && cause != JGC_LAST) {
-        jgc_collect_since(local, cause, epoch);
-        return;
-    }
-    struct jgc_pause pause;
-    uint64_t begin_ns = os_monotonic_ns();
-    callbacks->stop_world(callbacks->argument, local);
-    collect(cause, begin_ns, &pause);
-    callbacks->resume_world(callbacks->argument, local);
-    if (callbacks->finished != NULL) {
-        callbacks->finished(callbacks->argument, &pause);
-    }
+    const struct jgc_request request = {
+        .cause = cause,
+        .epoch = __atomic_load_n(&jgc_heap.epoch, __ATOMIC_RELAXED),
+        .always = cause == JGC_SYSTEM || cause == JGC_LAST,
+    };
+    jgc_collect_for(local, &request);
 }
 
 void jgc_get_stats(struct jgc_stats *ret_stats)

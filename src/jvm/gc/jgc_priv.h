@@ -247,6 +247,13 @@ void jgc_process_references(void);
 
 /* -- jgc_collect.c -- */
 
-/* Collects if nobody has since `epoch` was read. */
-void jgc_collect_since(struct jgc_local *local, enum jgc_cause cause, uint64_t epoch);
+/* A collection that a thread asks for. */
+struct jgc_request {
+    enum jgc_cause cause;
+    bool always;                  /* else only if there was none since `epoch` was read */
+    uint64_t epoch;               /* of the heap */
+    void (*then)(void *argument); /* at its end, before other threads run; NULL: nothing */
+    void *argument;
+};
+void jgc_collect_for(struct jgc_local *local, const struct jgc_request *request);
 uint64_t jgc_used_locked(void);
