@@ -5,20 +5,13 @@
 
 #include "base/arith.h"
 #include "base/assert.h"
+#include "jvm/gc/jgc_poison.h"
 #include "jvm/gc/jgc_priv.h"
 #include "os/os_memory.h"
 #include "os/os_time.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define UNDER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_ASAN 1
-#endif
-#endif
-
 /* Where a heap may lie, and in which steps its place is looked for. */
-#ifdef UNDER_ASAN
+#if JGC_UNDER_ASAN
 enum { STEP = 256 << 20 };
 static const uint64_t place_first = 256 << 20;
 static const uint64_t place_end = 0x7fff8000;
@@ -132,6 +125,7 @@ static void release(void)
         }
     }
     if (jgc_heap.base != NULL) {
+        jgc_unpoison(jgc_heap.base, jgc_heap.bytes);
         (void)os_munmap(jgc_heap.base, jgc_heap.bytes);
     }
     jgc_heap = (struct jgc_heap){0};

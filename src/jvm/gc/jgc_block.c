@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "jvm/gc/jgc_poison.h"
 #include "jvm/gc/jgc_priv.h"
 #include "os/os_memory.h"
 
@@ -81,6 +82,7 @@ bool jgc_next_hole(uint32_t block, uint32_t *line, char **ret_start, char **ret_
     *line = to;
     *ret_start = jgc_block_at(block) + ((size_t)from << JGC_LINE_SHIFT);
     *ret_end = jgc_block_at(block) + ((size_t)to << JGC_LINE_SHIFT);
+    jgc_unpoison(*ret_start, (size_t)(*ret_end - *ret_start));
     struct jgc_block *of = &jgc_heap.block[block];
     if ((of->flags & JGC_DIRTY) != 0) {
         memset(*ret_start, 0, (size_t)(*ret_end - *ret_start));
@@ -113,6 +115,23 @@ void jgc_return_block_locked(uint32_t block, const char *from, const char *end)
     }
 }
 
+/* All of the block but its live objects. */
+static void poison_dead(uint32_t at)
+{
+    char *block = jgc_block_at(at);
+    const char *end = block; /* of the last live object */
+    for (uint32_t i = 0; i < JGC_BLOCK_WORDS; i++) {
+        uint64_t bits = jgc_heap.marks[(uint64_t)at * JGC_BLOCK_WORDS + i];
+        for (; bits != 0; bits &= bits - 1) {
+            size_t unit = i * 64 + (size_t)__builtin_ctzll(bits);
+            const char *object = block + unit * JOB_ALIGN;
+            jgc_poison(end, (size_t)(object - end));
+            end = object + job_object_bytes((const struct job_object *)object);
+        }
+    }
+    jgc_poison(end, (size_t)(block + JGC_BLOCK_BYTES - end));
+}
+
 void jgc_sweep_blocks_locked(void)
 {
     struct jgc_heap *heap = &jgc_heap;
@@ -130,6 +149,9 @@ void jgc_sweep_blocks_locked(void)
         struct jgc_block *block = &heap->block[at];
         if (block->state == JGC_OPEN || block->state == JGC_TAKEN) {
             uint32_t count = jgc_free_lines(at);
+            if (JGC_UNDER_ASAN) {
+                poison_dead(at);
+            }
             block->live = (uint16_t)(JGC_LINES - count);
             block->flags &= JGC_IMMOVABLE | JGC_KNOWN;
             block->flags |= JGC_DIRTY;

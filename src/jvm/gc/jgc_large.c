@@ -7,6 +7,7 @@
 
 #include "base/arith.h"
 #include "base/assert.h"
+#include "jvm/gc/jgc_poison.h"
 #include "jvm/gc/jgc_priv.h"
 
 enum { FEW_PAGES = 16 };
@@ -104,6 +105,7 @@ void *jgc_large_take_locked(size_t bytes, bool *ret_dirty)
     }
     pages[0] = JGC_PAGE_FIRST | count;
     char *object = heap->base + ((uint64_t)first << JGC_PAGE_SHIFT);
+    jgc_unpoison(object, (size_t)count << JGC_PAGE_SHIFT);
     jgc_set_bit(heap->starts, object);
     heap->large_pages += count;
     jgc_charge_locked((uint64_t)count << JGC_PAGE_SHIFT, true);
@@ -151,6 +153,7 @@ static void sweep_block_locked(uint32_t at, bool *in_dead)
             }
             if (*in_dead) {
                 pages[i] = word = JGC_PAGE_DIRTY;
+                jgc_poison(jgc_block_at(at) + ((size_t)i << JGC_PAGE_SHIFT), JGC_PAGE_BYTES);
             }
         }
         used += !is_free(word);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "jvm/gc/jgc_poison.h"
 #include "jvm/gc/jgc_priv.h"
 #include "jvm/object/job_lock.h"
 
@@ -40,6 +41,7 @@ static jref_t move(struct job_object *object)
     if (to == NULL) {
         return (jref_t){0};
     }
+    jgc_unpoison(to, bytes);
     memcpy(to, object, bytes);
     jref_t place = job_to_ref(to);
     object->lock = JOB_LOCK_FORWARDED;

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "jvm/gc/jgc_poison.h"
 #include "jvm/gc/jgc_world_test.h"
 
 enum { ROOTS = 64 };
@@ -274,6 +275,10 @@ static void ambiguous_words_pin_and_exact_slots_follow(void **state)
     assert_int_equal(node_id(job_from_ref(*node_slot(parent, 1))), 3);
     assert_ptr_equal(job_from_ref(held.weak[0]), high);
     assert_int_equal(held.weak[1].word, 0);
+#if JGC_UNDER_ASAN
+    assert_true(__asan_address_is_poisoned(lost));
+    assert_false(__asan_address_is_poisoned(pinned));
+#endif
     assert_int_equal(held.weak[2].word, node_slot(parent, 1)->word);
     assert_true(held.last.moved_bytes > 0);
     /* Starts that a collection left, not only derived ones. */
