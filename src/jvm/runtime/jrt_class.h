@@ -116,6 +116,8 @@ struct jrt_class {
     uint32_t init_thread;   /* [l] number of the thread that links or initializes it */
     job_offset_t nest_host; /* [a] 0: not found out */
     uint32_t failure; /* [a] index in its references of why its initialization failed, 0: none */
+    job_offset_t failures;    /* [l] of resolution: struct jrt_failure list */
+    job_offset_t sites;       /* [l] call sites that are linked: struct jrt_site list */
     uint32_t reference_count; /* [l] of its resolved references, jrt_references.h */
     uint32_t hidden_serial;   /* of a hidden class: the number in its name */
     job_offset_t next;        /* [l] in its loader's list */

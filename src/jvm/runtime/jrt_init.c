@@ -41,12 +41,9 @@ static bool init_supers(struct jrt_thread *thread, const struct jrt_class *class
 
 static void log_init(const struct jrt_class *class)
 {
-    if (jrt_options.log_init) {
+    if (jrt_options.log_init && jrt_options.log_line) {
         char name[JRT_MESSAGE_BYTES];
-        char line[JRT_MESSAGE_BYTES + 64];
-        size_t length = st_snprintf(line, sizeof(line), "[class,init] %s\n",
-                                    jrt_external_name(class, name, sizeof(name)));
-        jrt_options.write(line, ST_MIN(length, sizeof(line) - 1));
+        jrt_options.log_line("class,init", jrt_external_name(class, name, sizeof(name)));
     }
 }
 

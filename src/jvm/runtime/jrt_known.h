@@ -16,6 +16,11 @@ enum jrt_known_class {
     JRT_KNOWN_CLASSES(JRT_KNOWN_CLASS_ENUM, JRT_KNOWN_CLASS_ENUM) JRT_KNOWN_CLASS_COUNT
 };
 
+/* The ones that must be there come first. */
+#define JRT_KNOWN_COUNT_ONE(name, text) +1
+#define JRT_KNOWN_COUNT_NONE(name, text)
+enum { JRT_KNOWN_REQUIRED = 0 JRT_KNOWN_CLASSES(JRT_KNOWN_COUNT_ONE, JRT_KNOWN_COUNT_NONE) };
+
 #define JRT_KNOWN_FIELD_ENUM(class, field, descriptor) JRT_AT_##class##_##field,
 enum jrt_known_field {
     JRT_KNOWN_FIELDS(JRT_KNOWN_FIELD_ENUM, JRT_KNOWN_FIELD_ENUM)

@@ -22,6 +22,7 @@
 #include "jvm/runtime/jrt_string.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
+#include "jvm/runtime/jrt_unload.h"
 #include "jvm/runtime/jrt_vm.h"
 
 pthread_mutex_t jrt_loaders_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -170,36 +171,62 @@ struct jrt_class *jrt_loaded_class(struct jrt_loader *loader, job_offset_t name)
     return class ? jrt_class_at(class) : NULL;
 }
 
-struct jrt_class *jrt_publish_class(struct jrt_class *class)
+enum added { ADDED, THERE_ALREADY, FORBIDDEN, NO_MEMORY };
+
+/* To a loader's dictionary; *class becomes the one that is there already. */
+static enum added add_locked(struct jrt_loader *loader, job_offset_t name, struct jrt_class **class)
 {
-    struct jrt_loader *loader = jrt_loader_at(class->loader);
-    struct jrt_class *result = class;
-    pthread_mutex_lock(&jrt_loaders_lock);
-    if (!(class->flags & JRT_CLASS_HIDDEN)) {
-        job_offset_t old = jrt_table_find(&loader->known, class->name);
-        if (old) {
-            result = jrt_class_at(old);
-        } else if (!jrt_table_put(&loader->known, class->name, job_offset(class))) {
-            result = NULL;
-        }
+    job_offset_t old = jrt_table_find(&loader->known, name);
+    if (old) {
+        *class = jrt_class_at(old);
+        return THERE_ALREADY;
     }
-    if (result == class) {
-        class->next = loader->classes;
-        loader->classes = job_offset(class);
+    if (!jrt_constraint_allows_locked(loader, name, *class)) {
+        return FORBIDDEN;
+    }
+    return jrt_table_put(&loader->known, name, job_offset(*class)) ? ADDED : NO_MEMORY;
+}
+
+/* Puts a class that was made into its loader's list, and its dictionary unless it is hidden. */
+static enum added publish(struct jrt_class **class)
+{
+    struct jrt_loader *loader = jrt_loader_at((*class)->loader);
+    pthread_mutex_lock(&jrt_loaders_lock);
+    enum added added =
+        (*class)->flags & JRT_CLASS_HIDDEN ? ADDED : add_locked(loader, (*class)->name, class);
+    if (added == ADDED) {
+        (*class)->next = loader->classes;
+        loader->classes = job_offset(*class);
     }
     pthread_mutex_unlock(&jrt_loaders_lock);
-    return result;
+    return added;
+}
+
+static struct jrt_class *throw_forbidden(struct jrt_thread *thread, const struct jrt_loader *loader,
+                                         const struct jrt_class *class)
+{
+    char text[JRT_MESSAGE_BYTES];
+    char name[JRT_MESSAGE_BYTES];
+    char place[JRT_MESSAGE_BYTES];
+    const char *kind = jrt_is_interface(class) ? "interface" : "class";
+    (void)jrt_throw(thread, JRT_LinkageError,
+                    "loader constraint violation: loader %s wants to load %s %s. A different %s "
+                    "with the same name was previously loaded by another loader. (%s)",
+                    jrt_loader_text(loader, text, sizeof(text)), kind,
+                    jrt_external_name(class, name, sizeof(name)), kind,
+                    jrt_place_text(class, place, sizeof(place)));
+    return NULL;
 }
 
 static void log_load(const struct jrt_class *class, const char *source)
 {
-    if (jrt_options.log_class) {
+    if (jrt_options.log_class && jrt_options.log_line) {
         char name[JRT_MESSAGE_BYTES];
         char line[2 * JRT_MESSAGE_BYTES];
-        size_t length =
-            st_snprintf(line, sizeof(line), "[class,load] %s source: %s\n",
-                        jrt_external_name(class, name, sizeof(name)), source ? source : "unknown");
-        jrt_options.write(line, ST_MIN(length, sizeof(line) - 1));
+        (void)st_snprintf(line, sizeof(line), "%s source: %s",
+                          jrt_external_name(class, name, sizeof(name)),
+                          source ? source : "unknown");
+        jrt_options.log_line("class,load", line);
     }
 }
 
@@ -256,13 +283,17 @@ struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader 
     if (mirror && definition->class_data) {
         jrt_set_ref(mirror, JRT_AT(Class, classData), definition->class_data);
     }
-    struct jrt_class *published = jrt_publish_class(class);
-    if (!published) {
+    struct jrt_class *published = class;
+    switch (publish(&published)) {
+    case ADDED:
+        break;
+    case THERE_ALREADY:
+        return definition->keep_old ? published : throw_duplicate(thread, class);
+    case FORBIDDEN:
+        return throw_forbidden(thread, loader, class);
+    case NO_MEMORY:
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
         return NULL;
-    }
-    if (published != class) {
-        return definition->keep_old ? published : throw_duplicate(thread, class);
     }
     log_load(class, definition->source);
     return add_to_loader(thread, class) ? class : NULL;
@@ -291,14 +322,16 @@ static struct jrt_class *record(struct jrt_thread *thread, struct jrt_loader *lo
                                 job_offset_t name, struct jrt_class *class)
 {
     pthread_mutex_lock(&jrt_loaders_lock);
-    job_offset_t known = jrt_table_find(&loader->known, name);
-    bool added = known || jrt_table_put(&loader->known, name, job_offset(class));
+    enum added added = add_locked(loader, name, &class);
     pthread_mutex_unlock(&jrt_loaders_lock);
-    if (!added) {
+    if (added == FORBIDDEN) {
+        return throw_forbidden(thread, loader, class);
+    }
+    if (added == NO_MEMORY) {
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
         return NULL;
     }
-    return known ? jrt_class_at(known) : class;
+    return class;
 }
 
 static struct job_object *dotted_name(struct jrt_thread *thread, job_offset_t name)
@@ -406,4 +439,54 @@ void jrt_classes_each(void (*visit)(struct jrt_class *class, void *argument), vo
         each_of(jrt_loader_at(at), visit, argument);
     }
     pthread_mutex_unlock(&jrt_loaders_lock);
+}
+
+struct jrt_loader *jrt_first_loader(void)
+{
+    return all_loaders ? jrt_loader_at(all_loaders) : NULL;
+}
+
+struct jrt_loader *jrt_next_loader(const struct jrt_loader *loader)
+{
+    return loader->next ? jrt_loader_at(loader->next) : NULL;
+}
+
+/* Other loaders may have found classes of a dead one; they will not again. */
+static void forget_found(struct jrt_loader *loader)
+{
+    for (uint32_t i = 0; loader->known.mask && i <= loader->known.mask; i++) {
+        job_offset_t class = jrt_table_value(&loader->known, i);
+        if (class && jrt_class_at(class)->loader != jrt_known.boot_loader &&
+            !jrt_loader_at(jrt_class_at(class)->loader)->object.word) {
+            loader->known.entries[i] &= ~(uint64_t)UINT32_MAX;
+        }
+    }
+}
+
+void jrt_free_loaders(void (*forget)(struct jrt_loader *loader))
+{
+    bool any = false;
+    for (job_offset_t at = all_loaders; at; at = jrt_loader_at(at)->next) {
+        any |= !jrt_loader_at(at)->object.word;
+    }
+    if (!any) {
+        return;
+    }
+    forget_found(jrt_boot_loader);
+    for (job_offset_t at = all_loaders; at; at = jrt_loader_at(at)->next) {
+        if (jrt_loader_at(at)->object.word) {
+            forget_found(jrt_loader_at(at));
+        }
+    }
+    for (job_offset_t *link = &all_loaders; *link;) {
+        struct jrt_loader *loader = jrt_loader_at(*link);
+        if (loader->object.word) {
+            link = &loader->next;
+            continue;
+        }
+        *link = loader->next;
+        forget(loader);
+        loader->next = free_loaders;
+        free_loaders = job_offset(loader);
+    }
 }

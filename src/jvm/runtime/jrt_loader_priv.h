@@ -58,9 +58,6 @@ struct jrt_class *jrt_make_class(struct jrt_thread *thread, struct jrt_loader *l
  * jrt_fix_mirrors makes up for it. */
 bool jrt_make_mirror(struct jrt_thread *thread, struct jrt_class *class) ST_MUST_CHECK;
 bool jrt_fix_mirrors(struct jrt_thread *thread) ST_MUST_CHECK;
-/* Puts a class into its loader's list, and into its dictionary unless it is hidden. Returns it, or
- * the one that was there before. NULL: out of memory. */
-struct jrt_class *jrt_publish_class(struct jrt_class *class) ST_MUST_CHECK;
 /* As jrt_load_class, with NoClassDefFoundError instead of ClassNotFoundException: for what code
  * refers to (JVMS 17 5.3). */
 struct jrt_class *jrt_need_class(struct jrt_thread *thread, struct jrt_loader *loader,
@@ -73,14 +70,22 @@ bool jrt_make_primitives(void) ST_MUST_CHECK;
 /* Arrays of primitives get what they have of Object, once it is linked. */
 void jrt_complete_arrays(void);
 
+/* Whether no constraint forbids the loader that class for the name. Loaders' lock held. */
+bool jrt_constraint_allows_locked(const struct jrt_loader *loader, job_offset_t name,
+                                  struct jrt_class *class);
+/* A loader goes away (world stopped). */
+void jrt_constraints_forget(const struct jrt_loader *loader);
+
 /* The bytes of a class of the boot path; jrt_boot.c. */
 struct jrt_boot_bytes {
     const uint8_t *bytes;
     size_t size;
-    uint8_t *owned;  /* to be freed */
-    char source[64]; /* jrt:/java.base, or a path's symbol text */
-    job_offset_t source_symbol;
+    uint8_t *owned;   /* to be freed */
+    char source[256]; /* jrt:/java.base, file:/folder/; cut */
 };
 enum jrt_boot_found { JRT_BOOT_FOUND, JRT_BOOT_NONE, JRT_BOOT_FAILED };
 enum jrt_boot_found jrt_boot_find(job_offset_t name, struct jrt_boot_bytes *ret_bytes);
 void jrt_boot_done(struct jrt_boot_bytes *bytes);
+/* The name of the module that has a package of the boot loader's; NULL: none, or before java.base
+ * is defined. */
+const char *jrt_boot_module_of(job_offset_t package);

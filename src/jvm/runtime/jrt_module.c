@@ -382,3 +382,16 @@ enum jrt_module_access jrt_module_access(const struct jrt_class *from, const str
     pthread_mutex_unlock(&jrt_loaders_lock);
     return access;
 }
+
+const char *jrt_boot_module_of(job_offset_t package)
+{
+    const char *name = NULL;
+    pthread_mutex_lock(&jrt_loaders_lock);
+    job_offset_t at = java_base ? jrt_table_find(&jrt_boot_loader->packages, package) : 0;
+    job_offset_t module = at ? jrt_package_at(at)->module : 0;
+    if (module && jrt_module_at(module)->name) {
+        name = jrt_text(jrt_module_at(module)->name);
+    }
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    return name;
+}

@@ -10,7 +10,7 @@
  *   STRING, METHOD_HANDLE, METHOD_TYPE, DYNAMIC of a reference
  *                              1 + its index in the class's resolved references
  *   DYNAMIC of a primitive     1 + index of the box in the resolved references
- * and JRT_POOL_FAILED where resolution failed: why, is in the list of failures.
+ * and JRT_POOL_FAILED where resolution failed: why, is in the class's list of failures.
  */
 #pragma once
 
@@ -28,7 +28,6 @@ struct jrt_pool {
     job_offset_t values;     /* [I] uint32_t[count], see jrt_pool_value */
     job_offset_t resolved;   /* [a] uint32_t[count] */
     job_offset_t bootstraps; /* [I] struct jrt_bootstrap[bootstrap_count] */
-    job_offset_t failures;   /* [l] struct jrt_failure list */
     uint8_t tags[];          /* [I] enum jcf_tag */
 };
 

@@ -40,8 +40,9 @@ struct jrt_call_target {
     uint32_t appendix_index; /* of JRT_CALL_HANDLE: in the class's resolved references
                                 (jrt_references.h), 0: none */
     struct jrt_method *method;
-    struct jrt_class *receiver_check; /* not NULL: an invokespecial in an interface; the receiver
-                                       * must be of it, else IllegalAccessError */
+    struct jrt_class *receiver_check; /* not NULL: the receiver must be of it, else
+                                       * jrt_throw_receiver (an invokespecial in an interface, a
+                                       * private method by invokeinterface) */
 };
 bool jrt_resolve_method(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
                         enum jrt_invoke invoke, struct jrt_call_target *ret_target) ST_MUST_CHECK;
@@ -52,8 +53,8 @@ bool jrt_resolve_call_site(struct jrt_thread *thread, struct jrt_method *method,
                            struct jrt_call_target *ret_target) ST_MUST_CHECK;
 
 /* ldc of anything: *ret_type is the constant's enum jrt_type (condy: of its descriptor). A
- * reference is also kept in the class's resolved references: *ret_index is its place there (0:
- * primitive, or the null of a dynamic constant), where it stays. */
+ * reference is also kept in the class's resolved references: *ret_index is its place there, where
+ * it stays. 0: a primitive, or a class, whose mirror never moves and lives as long as `in`. */
 bool jrt_resolve_constant(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
                           union jrt_slot *ret_value, enum jrt_type *ret_type,
                           uint32_t *ret_index) ST_MUST_CHECK;

@@ -134,8 +134,7 @@ static void wait_for_stops(struct jrt_thread *thread)
     }
 }
 
-ST_NOINLINE void jrt_stop_world(struct jrt_thread *thread, void (*action)(void *argument),
-                                void *argument)
+void jrt_world_stop(struct jrt_thread *thread)
 {
     jrt_to_native(thread);
     pthread_mutex_lock(&stopper);
@@ -143,12 +142,21 @@ ST_NOINLINE void jrt_stop_world(struct jrt_thread *thread, void (*action)(void *
     __atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&thread->state, JRT_IN_VM, __ATOMIC_SEQ_CST);
     wait_for_stops(thread);
-    jrt_note_native_state(thread);
-    action(argument);
+}
+
+void jrt_world_resume(void)
+{
     __atomic_store_n(&stop_owner, NULL, __ATOMIC_SEQ_CST);
     __atomic_store_n(&stopping, 0, __ATOMIC_SEQ_CST);
     os_futex_wake(&stopping, UINT32_MAX);
     pthread_mutex_unlock(&stopper);
+}
+
+void jrt_stop_world(struct jrt_thread *thread, void (*action)(void *argument), void *argument)
+{
+    jrt_world_stop(thread);
+    action(argument);
+    jrt_world_resume();
 }
 
 bool jrt_world_stopped(void)
@@ -167,6 +175,9 @@ static void visit_frames(struct jrt_thread *thread, struct jgc_visitor *visitor)
 
 void jrt_threads_roots(struct jgc_visitor *visitor)
 {
+    if (current != NULL) {
+        jrt_note_native_state(current);
+    }
     pthread_mutex_lock(&threads_lock);
     for (struct jrt_thread *thread = living; thread != NULL; thread = thread->next) {
         jgc_visit_slot(visitor, &thread->object);

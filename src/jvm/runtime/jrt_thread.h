@@ -139,6 +139,9 @@ void jrt_thread_set_daemon(struct jrt_thread *thread, bool daemon);
  * time, others that want it wait (and are stopped meanwhile). */
 void jrt_stop_world(struct jrt_thread *thread, void (*action)(void *argument), void *argument);
 
+/* The same in two halves. The thread stays IN_VM or IN_JAVA as it was, in VM at least. */
+void jrt_world_stop(struct jrt_thread *thread);
+void jrt_world_resume(void);
 /* Whether the caller is the thread that stopped the world (inside `action`). */
 bool jrt_world_stopped(void);
 

@@ -85,7 +85,7 @@ static struct job_object *make(struct jrt_thread *thread, struct jrt_class *clas
 
 bool jrt_throw_class(struct jrt_thread *thread, struct jrt_class *class, const char *message)
 {
-    struct job_object *exception = make(thread, class, message);
+    struct job_object *exception = class ? make(thread, class, message) : NULL;
     return exception ? jrt_throw_object(thread, exception) : false;
 }
 

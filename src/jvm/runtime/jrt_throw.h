@@ -13,6 +13,7 @@
  * threw is pending instead. Always returns false. */
 bool jrt_throw(struct jrt_thread *thread, enum jrt_known_class class, const char *format, ...)
     ST_PRINTF(3, 4);
+/* The same of any class; NULL: what making it threw is pending already. */
 bool jrt_throw_class(struct jrt_thread *thread, struct jrt_class *class, const char *message);
 /* As above, with the exception that is pending as its cause. */
 bool jrt_throw_caused(struct jrt_thread *thread, enum jrt_known_class class, const char *format,

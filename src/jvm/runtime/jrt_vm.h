@@ -16,8 +16,12 @@ struct jrt_options {
     bool log_class, log_gc, log_init;
     uint32_t trace_depth; /* MaxJavaStackTraceDepth, 1024 */
     struct jrt_boot_path boot;
-    const void *jni;                                /* the JNI function table of every thread */
-    void (*write)(const char *text, size_t length); /* log lines; standard output */
+    const void *jni; /* the JNI function table of every thread */
+    /* A line of -Xlog for a tag ("gc", "class,load"), without decorations and line end. NULL: none.
+     */
+    void (*log_line)(const char *tag, const char *line);
+    /* After each collection, on the thread that collected. NULL allowed. */
+    void (*collected)(const struct jgc_pause *pause);
     /* Verifies a class whose file has no stack maps (version below 50, or 50 where ours refused
      * it): jdk, by the library's libverify. false: an exception is pending. NULL: such are not
      * verified. */

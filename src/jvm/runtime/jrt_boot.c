@@ -1,0 +1,117 @@
+/*
+ * The boot path: folders that patch java.base, the JDK's lib/modules (mapped, classes are parsed
+ * where they lie), then what -Xbootclasspath/a names.
+ *
+ * Of lib/modules the boot loader sees only packages of modules that are defined to it: java.base
+ * until there are modules, then what the boot layer said.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/print.h"
+#include "format/fmt_jimage.h"
+#include "jvm/runtime/jrt_loader_priv.h"
+#include "jvm/runtime/jrt_symbol.h"
+#include "os/os_file.h"
+#include "os/os_memory.h"
+
+enum { PATH_BYTES = 4096, CLASS_FILE_MAX = 64 << 20 };
+
+static struct fmt_jimage image;
+static struct jrt_boot_path boot_path;
+static bool append_allowed; /* [a] */
+
+int jrt_boot_init(const struct jrt_boot_path *path, struct st_err *err)
+{
+    boot_path = *path;
+    st_auto(fd) int fd = os_open(path->modules, O_RDONLY, 0);
+    struct stat stat;
+    void *bytes;
+    if (fd < 0) {
+        return st_fail_os(err, fd, "opening %s", path->modules);
+    }
+    int r = os_fstat(fd, &stat);
+    if (r >= 0) {
+        r = os_mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_SHARED, fd, 0, &bytes);
+    }
+    if (r < 0) {
+        return st_fail_os(err, r, "mapping %s", path->modules);
+    }
+    r = fmt_jimage_open(bytes, (size_t)stat.st_size, &image, err);
+    return r < 0 ? st_wrap(err, r, "%s", path->modules) : 0;
+}
+
+void jrt_boot_allow_append(void)
+{
+    __atomic_store_n(&append_allowed, true, __ATOMIC_RELEASE);
+}
+
+static enum jrt_boot_found find_in_folder(const char *folder, const struct jrt_symbol *name,
+                                          struct jrt_boot_bytes *ret_bytes)
+{
+    char path[PATH_BYTES];
+    size_t length = st_snprintf(path, sizeof(path), "%s/%s.class", folder, name->text);
+    struct st_buf buf = ST_BUF_HEAP(CLASS_FILE_MAX);
+    if (length >= sizeof(path)) {
+        return JRT_BOOT_NONE;
+    }
+    int r = os_read_file(AT_FDCWD, path, &buf);
+    if (r < 0) {
+        st_buf_done(&buf);
+        return JRT_BOOT_NONE;
+    }
+    *ret_bytes = (struct jrt_boot_bytes){
+        .bytes = (const uint8_t *)buf.data, .size = buf.length, .owned = (uint8_t *)buf.data};
+    (void)st_snprintf(ret_bytes->source, sizeof(ret_bytes->source), "file:%s/", folder);
+    return JRT_BOOT_FOUND;
+}
+
+static enum jrt_boot_found find_in_image(job_offset_t name, struct jrt_boot_bytes *ret_bytes)
+{
+    const struct jrt_symbol *symbol = jrt_symbol_at(name);
+    job_offset_t package = jrt_package_name(name);
+    if (!package) {
+        return JRT_BOOT_FAILED;
+    }
+    const struct jrt_symbol *package_text = jrt_symbol_at(package);
+    const char *module = jrt_boot_module_of(package);
+    if (!module) {
+        module = fmt_jimage_module_of(&image, package_text->text, package_text->length);
+        if (!module || strcmp(module, "java.base") != 0) {
+            return JRT_BOOT_NONE;
+        }
+    }
+    char path[UINT16_MAX + 8];
+    size_t length = st_snprintf(path, sizeof(path), "%s.class", symbol->text);
+    struct fmt_jimage_entry entry;
+    if (fmt_jimage_find(&image, module, strlen(module), path, length, &entry) < 0 || !entry.data) {
+        return JRT_BOOT_NONE;
+    }
+    *ret_bytes = (struct jrt_boot_bytes){.bytes = entry.data, .size = entry.size};
+    (void)st_snprintf(ret_bytes->source, sizeof(ret_bytes->source), "jrt:/%s", module);
+    return JRT_BOOT_FOUND;
+}
+
+enum jrt_boot_found jrt_boot_find(job_offset_t name, struct jrt_boot_bytes *ret_bytes)
+{
+    const struct jrt_symbol *symbol = jrt_symbol_at(name);
+    enum jrt_boot_found found = JRT_BOOT_NONE;
+    for (const char *const *at = boot_path.patches; at && *at && found == JRT_BOOT_NONE; at++) {
+        found = find_in_folder(*at, symbol, ret_bytes);
+    }
+    if (found == JRT_BOOT_NONE) {
+        found = find_in_image(name, ret_bytes);
+    }
+    if (found == JRT_BOOT_NONE && __atomic_load_n(&append_allowed, __ATOMIC_ACQUIRE)) {
+        for (const char *const *at = boot_path.append; at && *at && found == JRT_BOOT_NONE; at++) {
+            found = find_in_folder(*at, symbol, ret_bytes);
+        }
+    }
+    return found;
+}
+
+void jrt_boot_done(struct jrt_boot_bytes *bytes)
+{
+    free(bytes->owned);
+}
