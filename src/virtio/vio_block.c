@@ -130,7 +130,19 @@ static void transfer_done(struct plat_block_request *request, int result)
     struct vio_block *owner = slot->owner;
     uint32_t written = 0;
 
+    struct vio_counts *counts = &owner->device.counts;
     owner->in_flight--;
+    if (result != 0) {
+        counts->errors++;
+    } else if (request->op == PLAT_BLOCK_READ) {
+        counts->in++;
+        counts->in_bytes += request->size_bytes;
+    } else if (request->op == PLAT_BLOCK_WRITE) {
+        counts->out++;
+        counts->out_bytes += request->size_bytes;
+    } else {
+        counts->other++;
+    }
     if (result == 0 && request->op == PLAT_BLOCK_READ) {
         written = slot->chain.writable_bytes;
         vio_chain_written(owner->device.memory, &slot->chain, written);
@@ -179,6 +191,7 @@ static void read_or_write(struct slot *slot, const struct header *header)
     uint32_t bytes = write ? slot->chain.readable_bytes : slot->chain.writable_bytes;
 
     if (bytes == 0 || !in_disk(block, header->sector, bytes) || (write && block->read_only)) {
+        slot->owner->device.counts.errors++;
         finish(slot, STATUS_IOERR, 0);
         return;
     }
@@ -280,7 +293,7 @@ static void serve(struct vio_device *device, unsigned queue)
     }
     owner->serving = false;
     if (owner->pushed && device->started && vio_queue_wants_interrupt(&device->queues[queue])) {
-        device->interrupt(device->transport, (int)queue);
+        vio_interrupt(device, (int)queue);
     }
 }
 

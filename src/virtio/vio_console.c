@@ -74,6 +74,7 @@ static bool write_out(struct console *console)
             console->stream->ops->write(console->stream, (uint8_t *)span->data + skip, left);
 
         console->written += (uint32_t)done;
+        console->device.counts.out_bytes += done;
         if (done < left) {
             return false;
         }
@@ -106,7 +107,9 @@ static void stream_ready(void *device)
     struct console *console = device;
 
     if (console->device.started) {
+        vio_turn_begin(&console->device);
         output(console);
+        vio_turn_end(&console->device);
     }
 }
 
@@ -116,6 +119,7 @@ static size_t receive(void *device, const void *bytes, size_t size)
     const uint8_t *from = bytes;
     size_t done = 0;
 
+    vio_turn_begin(&console->device);
     while (done < size) {
         struct vio_chain chain = empty_chain(console, INPUT);
         uint32_t part;
@@ -129,6 +133,8 @@ static size_t receive(void *device, const void *bytes, size_t size)
         vio_push(&console->device, INPUT, chain.head, part, false);
         done += part;
     }
+    vio_turn_end(&console->device);
+    console->device.counts.in_bytes += done;
     return done;
 }
 

@@ -4,6 +4,49 @@
 #include "base/assert.h"
 #include "base/memops.h"
 
+/* ---- turns ---- */
+
+void vio_turn_begin(struct vio_device *device)
+{
+    if (device->turns++ == 0) {
+        device->chains = VIO_TURN_CHAINS;
+    }
+}
+
+void vio_turn_end(struct vio_device *device)
+{
+    device->turns--;
+    if (device->turns == 0 && device->left != 0 && device->next_turn.deadline_ns == PLAT_NEVER) {
+        plat_timer_set(device->platform, &device->next_turn,
+                       plat_now_ns(device->platform) + VIO_TURN_GAP_NS);
+    }
+}
+
+static void next_turn(void *argument)
+{
+    struct vio_device *device = argument;
+    uint32_t left = device->left;
+
+    device->left = 0;
+    for (unsigned i = 0; i < device->ops->queues_count; i++) {
+        if ((left >> i & 1) != 0 && device->started) {
+            vio_turn_begin(device);
+            device->ops->notify(device, i);
+            vio_turn_end(device);
+        }
+    }
+}
+
+static void no_next_turn(struct vio_device *device)
+{
+    device->left = 0;
+    if (device->next_turn.deadline_ns != PLAT_NEVER) {
+        plat_timer_set(device->platform, &device->next_turn, PLAT_NEVER);
+    }
+}
+
+/* ---- life ---- */
+
 void vio_init(struct vio_device *device, const struct vio_ops *ops, struct platform *platform,
               struct mem_map *memory)
 {
@@ -11,12 +54,19 @@ void vio_init(struct vio_device *device, const struct vio_ops *ops, struct platf
     device->ops = ops;
     device->platform = platform;
     device->memory = memory;
+    device->next_turn =
+        (struct plat_timer){.fire = next_turn, .argument = device, .deadline_ns = PLAT_NEVER};
     device->offered = ops->features | VIO_F_INDIRECT_DESC | VIO_F_EVENT_IDX | VIO_F_VERSION_1;
     for (unsigned i = 0; i < ops->queues_count; i++) {
         device->queues[i].memory = memory;
         device->queues[i].size_max = ops->queue_size;
         vio_queue_reset(&device->queues[i]);
     }
+}
+
+void vio_done(struct vio_device *device)
+{
+    no_next_turn(device);
 }
 
 static void finish_reset(struct vio_device *device)
@@ -45,6 +95,7 @@ bool vio_reset(struct vio_device *device)
     }
     device->started = false;
     device->resetting = true;
+    no_next_turn(device);
     if (was_started && !device->ops->stop(device)) {
         return false;
     }
@@ -82,7 +133,9 @@ void vio_set_status(struct vio_device *device, uint8_t status)
             device->queues[i].event_index = (device->features & VIO_F_EVENT_IDX) != 0;
         }
         device->started = true;
+        vio_turn_begin(device);
         device->ops->start(device);
+        vio_turn_end(device);
     }
 }
 
@@ -119,7 +172,10 @@ void vio_config_write(struct vio_device *device, uint32_t at, uint32_t size, uin
 void vio_notify(struct vio_device *device, unsigned queue)
 {
     if (device->started && queue < device->ops->queues_count) {
+        device->counts.notifications++;
+        vio_turn_begin(device);
         device->ops->notify(device, queue);
+        vio_turn_end(device);
     }
 }
 
@@ -130,8 +186,14 @@ void vio_needs_reset(struct vio_device *device, const char *why)
     }
     plat_log(device->platform, PLAT_WARN, device->ops->name, "needs a reset: %s", why);
     device->status |= VIO_NEEDS_RESET;
+    vio_interrupt(device, VIO_CONFIG_CHANGED);
+}
+
+void vio_interrupt(struct vio_device *device, int queue)
+{
     if (device->started) {
-        device->interrupt(device->transport, VIO_CONFIG_CHANGED);
+        device->counts.interrupts++;
+        device->interrupt(device->transport, queue);
     }
 }
 
@@ -142,9 +204,15 @@ bool vio_pop(struct vio_device *device, unsigned queue, struct vio_chain *chain)
     if (!device->started || (device->status & VIO_NEEDS_RESET) != 0) {
         return false;
     }
+    if (device->turns > 0 && device->chains == 0) {
+        device->left |= 1u << queue;
+        return false;
+    }
     r = vio_queue_pop(&device->queues[queue], chain);
     if (r < 0) {
         vio_needs_reset(device, "the driver broke a virtqueue");
+    } else if (device->turns > 0) {
+        device->chains -= (unsigned)r;
     }
     return r > 0;
 }
@@ -159,7 +227,7 @@ void vio_push(struct vio_device *device, unsigned queue, uint16_t head, uint32_t
     }
     vio_queue_push(ring, head, written);
     if (!more && vio_queue_wants_interrupt(ring)) {
-        device->interrupt(device->transport, (int)queue);
+        vio_interrupt(device, (int)queue);
     }
     if (ring->broken) {
         vio_needs_reset(device, "the driver's used ring is not in RAM");
@@ -169,7 +237,5 @@ void vio_push(struct vio_device *device, unsigned queue, uint16_t head, uint32_t
 void vio_config_changed(struct vio_device *device)
 {
     device->generation++;
-    if (device->started) {
-        device->interrupt(device->transport, VIO_CONFIG_CHANGED);
-    }
+    vio_interrupt(device, VIO_CONFIG_CHANGED);
 }

@@ -2,6 +2,10 @@
  * What all virtio devices share (virtio 1.2, chapters 2 and 3): status, features, queues,
  * configuration changes. A transport (vio_pci.h) is above it, a device's own file below.
  *
+ * A driver can fill a ring from one CPU while the device empties it on another's thread, with the
+ * device lock held: a device takes so many chains a turn, what is left waits for a turn of the
+ * platform's own, and others come in between.
+ *
  * All functions: device lock held.
  */
 #pragma once
@@ -27,6 +31,7 @@ enum vio_status {
 #define VIO_F_VERSION_1 (1ull << 32)
 
 enum { VIO_QUEUES_MAX = 3, VIO_CONFIG_CHANGED = -1 };
+enum { VIO_TURN_CHAINS = 256, VIO_TURN_GAP_NS = 20000 };
 
 struct vio_device;
 
@@ -51,6 +56,15 @@ struct vio_ops {
     void (*free)(struct vio_device *device);
 };
 
+/* Counted since creation; readable by any thread, each value on its own. */
+struct vio_counts {
+    uint64_t in, in_bytes;   /* to the guest: blocks read, frames and bytes received */
+    uint64_t out, out_bytes; /* from it */
+    uint64_t other;          /* flushes, discards and the like */
+    uint64_t errors;         /* requests that failed, frames dropped */
+    uint64_t notifications, interrupts;
+};
+
 /* Embedded at the start of each device. */
 struct vio_device {
     const struct vio_ops *ops; /* [I] */
@@ -63,6 +77,11 @@ struct vio_device {
     bool resetting;     /* the driver sees status 0 when this is over */
     uint8_t generation; /* of the configuration, for the driver's reads */
     struct vio_queue queues[VIO_QUEUES_MAX];
+    struct plat_timer next_turn;
+    unsigned turns;  /* that are under way, one in another */
+    unsigned chains; /* that this turn may still take */
+    uint32_t left;   /* bits of queues for the next turn */
+    struct vio_counts counts;
     /* The transport's: tells the driver of used buffers of a queue or VIO_CONFIG_CHANGED. */
     void (*interrupt)(void *transport, int queue);
     void *transport;
@@ -90,11 +109,21 @@ void vio_notify(struct vio_device *device, unsigned queue);
  * and ask again. */
 bool vio_reset(struct vio_device *device);
 
+/* Before ops->free. */
+void vio_done(struct vio_device *device);
+
 /* ---- for devices ---- */
 
+/* Around what takes chains, unless that is ops->start or ops->notify: a back end's input, room in
+ * its output. What a turn leaves in a queue comes again as ops->notify. */
+void vio_turn_begin(struct vio_device *device);
+void vio_turn_end(struct vio_device *device);
+
 /* The next chain, as vio_queue_pop; a broken queue makes the device need a reset and counts as
- * empty. The driver of an empty one is asked to tell of what comes. */
+ * empty, as does the end of a turn. The driver of an empty one is asked to tell of what comes. */
 bool vio_pop(struct vio_device *device, unsigned queue, struct vio_chain *chain);
+/* Tells the driver of used buffers, or of VIO_CONFIG_CHANGED. */
+void vio_interrupt(struct vio_device *device, int queue);
 /* Gives a chain back and tells the driver if it wants to know; `more`: others follow at once, tell
  * it then. */
 void vio_push(struct vio_device *device, unsigned queue, uint16_t head, uint32_t written,

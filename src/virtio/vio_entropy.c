@@ -34,6 +34,8 @@ static void serve(struct vio_device *device, unsigned queue)
             return;
         }
         size = vio_chain_write(device->memory, &chain, 0, entropy->bytes, size);
+        device->counts.in++;
+        device->counts.in_bytes += size;
         vio_push(device, queue, chain.head, size, false);
         chain = (struct vio_chain){
             .room = PIECES, .spans = entropy->spans, .addresses = entropy->addresses};

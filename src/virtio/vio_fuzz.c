@@ -271,6 +271,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     plat_fake_init(&world->platform);
+    world->platform.locked = true;
     mem_map_init(&world->memory);
     if (mem_add(&world->memory, MEM_RAM, GPA(0), RAM_SIZE / 2, world->ram, world->bits) < 0 ||
         mem_add(&world->memory, MEM_RAM, GPA(RAM_SIZE / 2), RAM_SIZE / 2, world->ram + RAM_SIZE / 2,
@@ -287,6 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (!vio_reset(world->device)) {
         complete(world);
     }
+    vio_done(world->device);
     world->device->ops->free(world->device);
     free(world->ram);
     free(world);

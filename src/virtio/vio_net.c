@@ -69,15 +69,19 @@ static void transmit(struct net *net)
         vio_chain_trim(&chain, sizeof(struct header), 0);
         if (net->link_up && chain.readable_bytes >= FRAME_MIN &&
             chain.readable_bytes <= FRAME_MAX) {
+            net->device.counts.out++;
+            net->device.counts.out_bytes += chain.readable_bytes;
             net->packet->ops->send(net->packet, chain.spans, chain.readable_count,
                                    chain.readable_bytes);
+        } else {
+            net->device.counts.errors++;
         }
         vio_push(&net->device, TRANSMIT, chain.head, 0, true);
         pushed = true;
         chain = empty_chain(net);
     }
     if (pushed && net->device.started && vio_queue_wants_interrupt(queue)) {
-        net->device.interrupt(net->device.transport, TRANSMIT);
+        vio_interrupt(&net->device, TRANSMIT);
     }
 }
 
@@ -99,9 +103,8 @@ static bool no_room(struct net *net, unsigned taken)
     return false;
 }
 
-static bool receive(void *device, const void *frame, size_t size)
+static bool place(struct net *net, const void *frame, size_t size)
 {
-    struct net *net = device;
     bool mergeable = (net->device.features & F_MRG_RXBUF) != 0;
     struct header header = {.num_buffers = 1};
     uint64_t header_address = 0;
@@ -111,6 +114,7 @@ static bool receive(void *device, const void *frame, size_t size)
     size_t done = 0;
 
     if (!net->device.started || !net->link_up || size < FRAME_MIN || size > FRAME_MAX) {
+        net->device.counts.errors++;
         return true; /* a frame for nobody is dropped */
     }
     while (done < size) {
@@ -124,6 +128,7 @@ static bool receive(void *device, const void *frame, size_t size)
             (!mergeable && chain.writable_bytes - before < size)) {
             /* Too small for the frame: the driver's own fault, so the frame is lost, not the order.
              */
+            net->device.counts.errors++;
             vio_push(&net->device, RECEIVE, chain.head, 0, false);
             return true;
         }
@@ -154,7 +159,20 @@ static bool receive(void *device, const void *frame, size_t size)
     for (unsigned i = 0; i < count; i++) {
         vio_push(&net->device, RECEIVE, heads[i], lengths[i], i + 1 < count);
     }
+    net->device.counts.in++;
+    net->device.counts.in_bytes += size;
     return true;
+}
+
+static bool receive(void *device, const void *frame, size_t size)
+{
+    struct net *net = device;
+    bool taken;
+
+    vio_turn_begin(&net->device);
+    taken = place(net, frame, size);
+    vio_turn_end(&net->device);
+    return taken;
 }
 
 static void notify(struct vio_device *device, unsigned queue)

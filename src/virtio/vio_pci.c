@@ -392,6 +392,7 @@ static void pci_free(struct dev_pci *pci)
 {
     struct vio_pci *transport = ST_CONTAINER(pci, struct vio_pci, pci);
 
+    vio_done(transport->device);
     transport->device->ops->free(transport->device);
     plat_free(transport->platform, transport, sizeof *transport);
 }

@@ -216,6 +216,44 @@ static void a_queue_that_is_set_up_wrongly_needs_a_reset(void **state)
     assert_int_equal(get(COMMON + 0x14, 1) & VIO_NEEDS_RESET, VIO_NEEDS_RESET);
 }
 
+static unsigned filled;
+
+/* Another CPU of the guest, which makes a chain available for each that is served. */
+static int fill_and_refill(struct platform *platform, void *ret_bytes, size_t size)
+{
+    uint16_t available;
+
+    (void)platform;
+    memset(ret_bytes, 0x55, size);
+    memcpy(&available, ram + 0x1002, sizeof available);
+    available++;
+    memcpy(ram + 0x1002, &available, sizeof available);
+    filled++;
+    return 0;
+}
+
+static void a_ring_that_is_refilled_is_served_in_turns(void **state)
+{
+    static struct plat_ops ops;
+
+    (void)state;
+    ops = plat_fake_ops;
+    ops.random = fill_and_refill;
+    fake.platform.ops = &ops;
+    filled = 0;
+    drive();
+    assert_int_equal(filled, VIO_TURN_CHAINS);
+    /* The rest comes when the lock has been free. */
+    for (unsigned turn = 2; turn < 5; turn++) {
+        fake.locked = false;
+        plat_fake_advance(&fake, VIO_TURN_GAP_NS);
+        fake.locked = true;
+        assert_int_equal(filled, turn * VIO_TURN_CHAINS);
+    }
+    put(COMMON + 0x14, 1, 0);
+    assert_null(plat_fake_next(&fake));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
@@ -227,6 +265,7 @@ int main(void)
         TEST(refuses_features_without_version_1),
         TEST(reaches_the_bar_through_configuration_space),
         TEST(a_queue_that_is_set_up_wrongly_needs_a_reset),
+        TEST(a_ring_that_is_refilled_is_served_in_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,8 @@ static bool send(struct vsock *vsock, struct vsock_header header, const uint8_t 
     header.length = size;
     (void)vio_chain_write(vsock->device.memory, &chain, 0, &header, sizeof header);
     (void)vio_chain_write(vsock->device.memory, &chain, sizeof header, bytes, size);
+    vsock->device.counts.in++;
+    vsock->device.counts.in_bytes += size;
     vio_push(&vsock->device, RECEIVE, chain.head, (uint32_t)sizeof header + size, false);
     *ret_taken = size;
     return true;
@@ -211,9 +213,11 @@ static void owe(struct connection *c, enum vsock_op op)
 static size_t receive(void *connection, const void *bytes, size_t size)
 {
     struct connection *c = connection;
+    struct vio_device *device = &c->vsock->device;
     const uint8_t *from = bytes;
     size_t done = 0;
 
+    vio_turn_begin(device);
     /* A connection that is to be reset takes nothing: its end is told when the reset goes, and not
      * from in here, where the stream is at work. */
     while (done < size && c->state == CONNECTED && (c->owed & 1u << VSOCK_RESET) == 0) {
@@ -233,6 +237,7 @@ static size_t receive(void *connection, const void *bytes, size_t size)
     if (done < size) {
         c->input_wanted = true;
     }
+    vio_turn_end(device);
     return done;
 }
 
@@ -431,6 +436,8 @@ static void transmit(struct vsock *vsock)
             vio_needs_reset(&vsock->device, "a packet shorter than it says");
             return;
         }
+        vsock->device.counts.out++;
+        vsock->device.counts.out_bytes += header.length;
         packet(vsock, &chain, &header);
         vio_push(&vsock->device, TRANSMIT, head, 0, false);
         chain = empty_chain(vsock, TRANSMIT);

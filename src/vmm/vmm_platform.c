@@ -1,11 +1,17 @@
 /*
  * struct platform for a Linux process: see vmm_platform.h.
  *
+ * The device lock is a mutex, which lets a thread have it again and again while another is only
+ * waking up for it: a guest that keeps its devices busy would keep everybody else out. Who has
+ * waited for PATIENCE_NS closes the gate until it has its turn, and who comes meanwhile waits
+ * there.
+ *
  * Lock order: device lock, then the log's lock. The clock is read without either: it is the host's
  * monotonic clock less what was spent paused, or the moment at which it was stopped.
  */
 #include "vmm/vmm_platform.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +21,18 @@
 #include "memory/mem.h"
 #include "os/os_file.h"
 #include "os/os_memory.h"
+#include "os/os_thread.h"
 #include "os/os_time.h"
 #include "os/os_trap.h"
 #include "vmm/vmm_log.h"
 #include "vmm/vmm_timers.h"
 
+enum { PATIENCE_NS = 1000000 };
+
 struct vmm_platform {
     struct platform base; /* first */
     pthread_mutex_t lock; /* the device lock */
+    uint32_t gate;        /* [a] how many have lost their patience; 0: open */
     struct os_loop *loop; /* [I] */
     struct vmm_timers timers;
     struct vmm_log log;
@@ -97,7 +107,24 @@ static void release(struct platform *platform, void *memory, size_t size)
 
 static void lock(struct platform *platform)
 {
-    pthread_mutex_lock(&of(platform)->lock);
+    struct vmm_platform *vmm = of(platform);
+    uint32_t gate;
+    while ((gate = __atomic_load_n(&vmm->gate, __ATOMIC_RELAXED)) != 0) {
+        os_futex_wait(&vmm->gate, gate);
+    }
+    if (pthread_mutex_trylock(&vmm->lock) == 0) {
+        return;
+    }
+    uint64_t until = os_monotonic_ns() + PATIENCE_NS;
+    const struct timespec at = {.tv_sec = (time_t)(until / 1000000000),
+                                .tv_nsec = (long)(until % 1000000000)};
+    if (pthread_mutex_clocklock(&vmm->lock, CLOCK_MONOTONIC, &at) == 0) {
+        return;
+    }
+    __atomic_add_fetch(&vmm->gate, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&vmm->lock);
+    __atomic_sub_fetch(&vmm->gate, 1, __ATOMIC_RELAXED);
+    os_futex_wake(&vmm->gate, INT_MAX);
 }
 
 static void unlock(struct platform *platform)

@@ -18,6 +18,7 @@ struct fixture {
     struct platform *platform;
     struct os_thread thread;
     unsigned lines; /* seen by the log's sink */
+    bool hog_ends;  /* [a] */
 };
 
 static void *run(void *argument)
@@ -207,6 +208,39 @@ static void memory_is_aligned_and_zeroed(void **state)
     stop(&fixture);
 }
 
+/* Lets go of the device lock only to take it again at once. */
+static void *hog(void *argument)
+{
+    struct fixture *fixture = argument;
+    while (!__atomic_load_n(&fixture->hog_ends, __ATOMIC_RELAXED)) {
+        uint64_t until = os_monotonic_ns() + 2000000;
+        plat_lock(fixture->platform);
+        while (os_monotonic_ns() < until) {
+        }
+        plat_unlock(fixture->platform);
+    }
+    return NULL;
+}
+
+static void the_device_lock_comes_to_who_waits_for_it(void **state)
+{
+    struct fixture fixture = {.vmm = NULL};
+    struct os_thread thread;
+    const uint64_t enough_ns = 20 * UINT64_C(1000000000);
+    (void)state;
+    start(&fixture);
+    assert_int_equal(os_thread_start(&thread, hog, &fixture), 0);
+    uint64_t begun = os_monotonic_ns();
+    for (unsigned i = 0; i < 50; i++) {
+        plat_lock(fixture.platform);
+        plat_unlock(fixture.platform);
+    }
+    assert_true(os_monotonic_ns() - begun < enough_ns);
+    __atomic_store_n(&fixture.hog_ends, true, __ATOMIC_RELAXED);
+    os_thread_join(&thread);
+    stop(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_guarded_call_tells_the_fault),
         cmocka_unit_test(a_flood_of_lines_is_cut_and_told),
         cmocka_unit_test(memory_is_aligned_and_zeroed),
+        cmocka_unit_test(the_device_lock_comes_to_who_waits_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
