@@ -547,6 +547,25 @@ static void write_driver(struct json_writer *w, const struct engine_instance *in
     json_write_end(w);
 }
 
+/* What a machine counts, where it runs and answers. */
+static void write_metrics(struct json_writer *w, struct engine_instance *instance,
+                          const struct engine_state *state)
+{
+    const struct engine_isolation *isolation = engine_isolation_of(instance->config);
+    const struct json_value *value = NULL;
+    struct json_doc *doc = NULL;
+
+    if (isolation->metrics == NULL || state->pid == 0 ||
+        isolation->metrics(instance, &doc, &value, NULL) < 0) {
+        return;
+    }
+    if (value != NULL) {
+        json_write_key(w, "Metrics");
+        json_write_value(w, value);
+    }
+    json_doc_free(doc);
+}
+
 int engine_inspect(struct engine_instance *instance, bool size, struct st_buf *to,
                    struct st_err *err)
 {
@@ -582,6 +601,7 @@ int engine_inspect(struct engine_instance *instance, bool size, struct st_buf *t
     json_write_key_string(&w, "AppArmorProfile", "");
     null_member(&w, "ExecIDs");
     json_write_key_string(&w, "Isolation", config->isolation);
+    write_metrics(&w, instance, &state);
     write_host_config(&w, config);
     write_driver(&w, instance);
     if (size) {

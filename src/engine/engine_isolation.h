@@ -37,6 +37,10 @@ struct engine_isolation {
     int (*freeze)(struct engine_instance *instance, bool on, struct st_err *err);
     /* As a machine's reset button. NULL: it has none. */
     int (*reset)(struct engine_instance *instance, struct st_err *err);
+    /* What it counts, a JSON object, while the instance runs: the caller frees *ret_doc, in which
+     * *ret_value is. NULL: nothing. */
+    int (*metrics)(struct engine_instance *instance, struct json_doc **ret_doc,
+                   const struct json_value **ret_value, struct st_err *err);
     int (*exec)(struct engine_instance *instance, const struct engine_exec_options *options,
                 int *ret_exit_code, struct st_err *err);
     /* As engine_cp_out and engine_cp_in. NULL: its files are reached from the host. */

@@ -106,11 +106,12 @@ static char *run_path(const struct engine_instance *instance, const char *name)
     return folder == NULL ? NULL : engine_path(folder, name, NULL);
 }
 
-/* Reads one line of the control socket; its text stays in *line. */
+/* Reads one line of the control socket; its text stays in *line. What comes behind it stays in the
+ * socket, which may be somebody else's afterwards. */
 static int read_line(int fd, struct st_buf *line)
 {
     uint64_t end = os_monotonic_ns() + ANSWER_MS * UINT64_C(1000000);
-    char c;
+    char part[4096];
 
     st_buf_reset(line);
     for (;;) {
@@ -119,16 +120,23 @@ static int read_line(int fd, struct st_buf *line)
         if (r == -ST_EINTR && os_monotonic_ns() < end) {
             continue;
         }
-        ssize_t n = r == 0 ? -ST_ETIMEDOUT : r < 0 ? r : os_recv(fd, &c, 1, 0);
-        if (n <= 0 || c == '\n') {
-            return n < 0 ? (int)n : n == 0 ? -ST_ECONNRESET : st_buf_status(line);
+        ssize_t n = r == 0 ? -ST_ETIMEDOUT : r < 0 ? r : os_recv(fd, part, sizeof(part), MSG_PEEK);
+        const char *newline = n <= 0 ? NULL : memchr(part, '\n', (size_t)n);
+        size_t size = newline == NULL ? (size_t)ST_MAX(n, 0) : (size_t)(newline - part) + 1;
+        n = n <= 0 ? n : os_recv(fd, part, size, 0);
+        if (n <= 0) {
+            return n < 0 ? (int)n : -ST_ECONNRESET;
         }
-        st_buf_char(line, c);
+        st_buf_append(line, part, (size_t)n - (newline != NULL));
+        if (newline != NULL || st_buf_status(line) < 0) {
+            return st_buf_status(line);
+        }
     }
 }
 
-/* What the machine answers: 0, or its refusal. */
-static int read_answer(const char *name, const struct st_buf *line, struct st_err *err)
+/* What the machine answers, which the caller frees, or its refusal. */
+static int read_answer(const char *name, const struct st_buf *line, struct json_doc **ret_doc,
+                       struct st_err *err)
 {
     static const struct json_limits limits = {ANSWER_MAX, 16};
     struct json_doc *doc = NULL;
@@ -138,13 +146,18 @@ static int read_answer(const char *name, const struct st_buf *line, struct st_er
         return r;
     }
     const char *refusal = json_text(json_member(json_doc_root(doc), "error"));
-    r = refusal == NULL ? 0 : st_fail(err, ST_ESTATE, "%s: %s", name, refusal);
-    json_doc_free(doc);
-    return r;
+    if (refusal != NULL) {
+        r = st_fail(err, ST_ESTATE, "%s: %s", name, refusal);
+        json_doc_free(doc);
+        return r;
+    }
+    *ret_doc = doc;
+    return 0;
 }
 
 /* Asks for something over a connection to the control socket. */
-static int ask(int fd, const char *what, const char *name, struct st_err *err)
+static int ask(int fd, const char *what, const char *name, struct json_doc **ret_doc,
+               struct st_err *err)
 {
     char request[64];
     st_auto(buf) struct st_buf line = ST_BUF_HEAP(ANSWER_MAX);
@@ -153,10 +166,11 @@ static int ask(int fd, const char *what, const char *name, struct st_err *err)
     ssize_t sent = r < 0 ? r : os_send(fd, request, length, MSG_NOSIGNAL);
     r = sent < 0 ? (int)sent : read_line(fd, &line);
     return r < 0 ? st_fail_os(err, r, "%s of the machine %s", what, name)
-                 : read_answer(name, &line, err);
+                 : read_answer(name, &line, ret_doc, err);
 }
 
-static int command(struct engine_instance *instance, const char *what, struct st_err *err)
+static int question(struct engine_instance *instance, const char *what, struct json_doc **ret_doc,
+                    struct st_err *err)
 {
     st_auto(free) char *path = run_path(instance, CONTROL_SOCKET);
 
@@ -165,7 +179,27 @@ static int command(struct engine_instance *instance, const char *what, struct st
     }
     st_auto(fd) int fd = os_unix_connect(path, SOCK_STREAM);
     return fd < 0 ? st_fail_os(err, fd, "%s of the machine %s", what, instance->config->name)
-                  : ask(fd, what, instance->config->name, err);
+                  : ask(fd, what, instance->config->name, ret_doc, err);
+}
+
+static int command(struct engine_instance *instance, const char *what, struct st_err *err)
+{
+    struct json_doc *doc = NULL;
+    int r = question(instance, what, &doc, err);
+
+    json_doc_free(doc);
+    return r;
+}
+
+static int metrics(struct engine_instance *instance, struct json_doc **ret_doc,
+                   const struct json_value **ret_value, struct st_err *err)
+{
+    int r = question(instance, "metrics", ret_doc, err);
+
+    if (r >= 0) {
+        *ret_value = json_member(json_doc_root(*ret_doc), "result");
+    }
+    return r;
 }
 
 int engine_vm_connect(const char *path, const char *name, struct st_err *err)
@@ -175,7 +209,10 @@ int engine_vm_connect(const char *path, const char *name, struct st_err *err)
     if (fd < 0) {
         return st_fail_os(err, fd, "connecting to the machine %s", name);
     }
-    int r = ask(fd, "session", name, err);
+    struct json_doc *doc = NULL;
+    int r = ask(fd, "session", name, &doc, err);
+
+    json_doc_free(doc);
     return r < 0 ? r : os_take_fd(fd);
 }
 
@@ -254,6 +291,7 @@ const struct engine_isolation engine_vm = {
     .clean = clean,
     .freeze = freeze,
     .reset = reset,
+    .metrics = metrics,
     .exec = exec_in,
     .copy_out = engine_vm_copy_out,
     .copy_in = engine_vm_copy_in,

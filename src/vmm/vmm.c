@@ -436,6 +436,11 @@ struct vcpu_set *vmm_vcpus(struct vmm *vmm)
     return &vmm->set;
 }
 
+const struct vio_device *vmm_device(const struct vmm *vmm, unsigned n)
+{
+    return n < vmm->virtio_count ? vmm->virtio[n] : NULL;
+}
+
 struct mem_map *vmm_memory(struct vmm *vmm)
 {
     return &vmm->memory;

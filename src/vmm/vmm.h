@@ -20,6 +20,7 @@
 #include "vmm/vmm_cpus.h"
 
 struct vmm;
+struct vio_device;
 
 enum { VMM_DISKS_MAX = 16, VMM_NETS_MAX = 8 };
 
@@ -158,6 +159,8 @@ void vmm_on_workload(struct vmm *vmm, void (*told)(void *argument, int code, con
 struct vcpu_set *vmm_vcpus(struct vmm *vmm);
 struct mem_map *vmm_memory(struct vmm *vmm);
 struct vmm_cpus *vmm_threads(struct vmm *vmm);
+/* The virtio device n, for its counts: disks first, then cards; NULL: there are not so many. */
+const struct vio_device *vmm_device(const struct vmm *vmm, unsigned n);
 /* Who is told of VCPU_EXIT_DEBUG, on the loop; the machine is paused. Without one it goes on. */
 void vmm_on_debug(struct vmm *vmm,
                   void (*told)(void *argument, unsigned vcpu, const struct vcpu_exit *exit),

@@ -1,4 +1,5 @@
 /* What the control socket tells of a machine: see vmm_control.h and docs/vm.md. */
+#include "virtio/vio_device.h"
 #include "vmm/vmm_control.h"
 #include "json/json_write.h"
 
@@ -46,6 +47,68 @@ static void write_counters(const struct vmm_cpus *threads, const struct vcpu *vc
     json_write_end(w);
 }
 
+/* What a device's counts are called; a NULL has no meaning for it. */
+struct device_names {
+    const char *kind;
+    const char *in, *in_bytes, *out, *out_bytes, *other, *errors;
+};
+
+static const struct device_names *names_of(enum vio_type type)
+{
+    static const struct device_names disk = {"disk",          "reads",   "read_bytes", "writes",
+                                             "written_bytes", "flushes", "errors"};
+    static const struct device_names net = {"net",        "received", "received_bytes", "sent",
+                                            "sent_bytes", NULL,       "dropped"};
+    static const struct device_names console = {
+        "console", NULL, "to_guest_bytes", NULL, "from_guest_bytes", NULL, NULL};
+    static const struct device_names entropy = {"entropy", "reads", "read_bytes", NULL,
+                                                NULL,      NULL,    NULL};
+    static const struct device_names vsock = {"vsock",
+                                              "packets_to_guest",
+                                              "to_guest_bytes",
+                                              "packets_from_guest",
+                                              "from_guest_bytes",
+                                              NULL,
+                                              NULL};
+    switch (type) {
+    case VIO_BLOCK:
+        return &disk;
+    case VIO_NET:
+        return &net;
+    case VIO_CONSOLE:
+        return &console;
+    case VIO_ENTROPY:
+        return &entropy;
+    case VIO_VSOCK:
+        return &vsock;
+    }
+    return &entropy;
+}
+
+static void write_count(struct json_writer *w, const char *name, const uint64_t *count)
+{
+    if (name != NULL) {
+        json_write_key_u64(w, name, __atomic_load_n(count, __ATOMIC_RELAXED));
+    }
+}
+
+static void write_device(const struct vio_device *device, struct json_writer *w)
+{
+    const struct device_names *names = names_of(device->ops->type);
+    const struct vio_counts *counts = &device->counts;
+    json_write_object(w);
+    json_write_key_string(w, "kind", names->kind);
+    write_count(w, names->in, &counts->in);
+    write_count(w, names->in_bytes, &counts->in_bytes);
+    write_count(w, names->out, &counts->out);
+    write_count(w, names->out_bytes, &counts->out_bytes);
+    write_count(w, names->other, &counts->other);
+    write_count(w, names->errors, &counts->errors);
+    write_count(w, "notifications", &counts->notifications);
+    write_count(w, "interrupts", &counts->interrupts);
+    json_write_end(w);
+}
+
 void vmm_control_metrics(struct vmm *vmm, struct st_buf *to)
 {
     struct json_writer w = {.to = to};
@@ -60,6 +123,12 @@ void vmm_control_metrics(struct vmm *vmm, struct st_buf *to)
     json_write_array(&w);
     for (unsigned i = 0; i < set->count; i++) {
         write_counters(vmm_threads(vmm), set->vcpus[i], &w);
+    }
+    json_write_end(&w);
+    json_write_key(&w, "devices");
+    json_write_array(&w);
+    for (unsigned i = 0; vmm_device(vmm, i) != NULL; i++) {
+        write_device(vmm_device(vmm, i), &w);
     }
     json_write_end(&w);
     json_write_end(&w);

@@ -72,6 +72,29 @@ def status_pause_resume_metrics_and_quit(lab):
         check(machine.process.wait(30) == 104, machine.process.returncode)
 
 
+def devices_are_counted(lab):
+    path, disk = lab.path("control"), lab.path("disk")
+    with open(disk, "wb") as file:
+        file.truncate(8 << 20)
+    with lab.start("sh", "--control", path, "--disk", disk, "--net", "user") as machine:
+        control = Control(path)
+        machine.wait_for("INIT sh")
+        for line in ("b=/bin/busybox", "$b dd if=/dev/vda of=/dev/null bs=1M count=4",
+                     "$b dd if=/dev/zero of=/dev/vda bs=1M count=2 conv=fsync",
+                     "$b ip link set eth0 up; $b ip addr add 10.0.2.15/24 dev eth0",
+                     "$b ping -c 2 10.0.2.2; echo ALL\"\"DONE"):
+            machine.type(line + "\n")
+        machine.wait_for("ALLDONE")
+        disk, net, entropy = control.ask("metrics")["result"]["devices"]
+        check(disk["kind"] == "disk" and disk["read_bytes"] >= 4 << 20 and disk["written_bytes"] >= 2 << 20, disk)
+        check(disk["reads"] > 0 and disk["writes"] > 0 and disk["flushes"] > 0 and disk["errors"] == 0, disk)
+        check(disk["notifications"] > 0 and disk["interrupts"] > 0, disk)
+        check(net["kind"] == "net" and net["sent"] >= 3 and net["received"] >= 3, net)
+        check(net["sent_bytes"] >= 2 * 98 and net["received_bytes"] >= 2 * 98, net)
+        check(entropy["kind"] == "entropy", entropy)
+        control.ask("quit")
+
+
 def reset_boots_again(lab):
     path = lab.path("control")
     with lab.start("ticks", "--control", path) as machine:
@@ -117,5 +140,5 @@ def nonsense_is_refused_and_harms_nobody(lab):
         machine.wait_for("TICK")
 
 
-main([status_pause_resume_metrics_and_quit, reset_boots_again, a_client_can_be_the_console,
+main([status_pause_resume_metrics_and_quit, devices_are_counted, reset_boots_again, a_client_can_be_the_console,
       nonsense_is_refused_and_harms_nobody])

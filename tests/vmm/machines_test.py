@@ -52,6 +52,7 @@ def a_machine_lives_as_an_instance(lab):
     check("one" in engine.run("ps") and "Up" in engine.run("vm", "ls"), "ps")
     facts = json.loads(engine.run("vm", "inspect", "one"))[0]
     check(facts["State"]["Status"] == "running" and facts["Path"] == "strata-vm", facts)
+    check(facts["Metrics"]["vcpus"][0]["instructions"] > 1000000 and facts["Metrics"]["devices"], facts)
     engine.run("vm", "pause", "one")
     time.sleep(0.5)
     before = engine.ticks("one")
