@@ -1,0 +1,91 @@
+/*
+ * The interpreter's parts, for each other.
+ */
+#pragma once
+
+#include "jvm/interpreter/jin_code.h"
+#include "jvm/runtime/jrt_exec.h"
+
+/* How a method is entered (jrt_method.entry): offsets below the first byte of compiled code. */
+enum jin_entry {
+    JIN_ENTRY_TRANSLATE, /* not translated yet */
+    JIN_ENTRY_RUN,
+    JIN_ENTRY_RUN_LOCKED, /* synchronized */
+    JIN_ENTRY_NATIVE,
+    JIN_ENTRY_ABSTRACT,
+    JIN_ENTRY_INVOKE_BASIC,
+    JIN_ENTRY_LINK_TO, /* linkToStatic, Special, Virtual, Interface */
+    JIN_ENTRIES
+};
+
+/* Runs a method whose arguments are at `fp` (two free slots before them), until it returns. The
+ * entry is one of RUN, RUN_LOCKED, TRANSLATE. false: an exception is pending. *ret_result: the slot
+ * that a return instruction had. */
+bool jin_run(struct jrt_thread *thread, struct jrt_method *method, union jrt_slot *fp,
+             union jrt_slot *ret_result);
+
+/* A native method's call: arguments at `fp`, `caller` the frame below (NULL: none), `flags` of the
+ * new frame. The result is left in fp[-2]. */
+bool jin_native(struct jrt_thread *thread, struct jrt_method *method, union jrt_slot *fp,
+                union jrt_slot *caller, uint32_t flags);
+
+/* The method that a signature-polymorphic intrinsic goes on with, its arguments where they are.
+ * NULL: an exception is pending; the caller's frame is on top. */
+struct jrt_method *jin_polymorphic(struct jrt_thread *thread, struct jrt_method *method,
+                                   union jrt_slot *fp);
+
+/* Makes an unresolved instruction what it is to be, its class initialized where that is asked for.
+ * Returns what to do. */
+enum jin_resolved {
+    JIN_RESOLVED_FAILED, /* an exception is pending */
+    JIN_RESOLVED_AGAIN,  /* the instruction was replaced: run it */
+    JIN_RESOLVED_DONE,   /* it was carried out, this once */
+    JIN_RESOLVED_CALL    /* *ret_method is to be called, this once */
+};
+enum jin_resolved jin_resolve(struct jrt_thread *thread, struct jin_code *code,
+                              struct jin_insn *insn, union jrt_slot *fp,
+                              struct jrt_method **ret_method);
+
+/* The handler in this frame for the pending exception: its instruction, or -1. The exception may
+ * become another. */
+int64_t jin_handler(struct jrt_thread *thread, struct jin_code *code, union jrt_slot *fp);
+
+/* Throws by kind, from the instruction that the frame on top stands at. Always false. */
+bool jin_throw_null(struct jrt_thread *thread);
+bool jin_throw_bounds(struct jrt_thread *thread, int32_t index, int32_t length);
+bool jin_throw_cast(struct jrt_thread *thread, const struct job_object *object,
+                    const struct jrt_class *class);
+bool jin_throw_store(struct jrt_thread *thread, const struct job_object *value);
+bool jin_throw_abstract(struct jrt_thread *thread, const struct jrt_method *method,
+                        const struct job_object *receiver);
+bool jin_throw_not_implemented(struct jrt_thread *thread, const struct job_object *receiver,
+                               const struct jrt_method *method);
+
+/* Slow parts of instructions. */
+/* Translates a method that is called first, or gives it the entry that it has to have. false: an
+ * exception is pending. */
+bool jin_prepare(struct jrt_thread *thread, struct jrt_method *method);
+/* An invokespecial in an interface: the receiver must be of the class in the site's `extra`. */
+bool jin_check_receiver(struct jrt_thread *thread, const struct jin_site *site,
+                        const struct job_object *receiver);
+/* CALL_HANDLE: a site's extra is the appendix's place among resolved references, 0: none; cached:
+ * flags. */
+enum { JIN_HANDLE_HAS_RECEIVER = 1 };
+void jin_get_far(const struct jin_site *site, const struct job_object *object, union jrt_slot *to);
+void jin_put_far(const struct jin_site *site, struct job_object *object,
+                 const union jrt_slot *from);
+bool jin_new_multi(struct jrt_thread *thread, const struct jin_site *site, union jrt_slot *slots);
+/* The method of an interface call on the receiver's class; fills the site's cache. NULL: an
+ * exception is pending. */
+struct jrt_method *jin_interface_target(struct jrt_thread *thread, struct jin_site *site,
+                                        const struct job_object *receiver);
+
+/* First slot behind a frame. */
+union jrt_slot *jin_frame_end(union jrt_slot *fp);
+
+/* Stubs of native methods. */
+typedef uint64_t (*jin_stub_function)(void *function, const void *env, void *self,
+                                      union jrt_slot *args);
+/* Calls a C function by the method's descriptor: one for all methods of its shape. Its place in the
+ * stubs' area, + 1, is kept in the method's `code`. NULL: out of memory. */
+jin_stub_function jin_stub(struct jrt_method *method);

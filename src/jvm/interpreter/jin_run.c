@@ -1,0 +1,149 @@
+/*
+ * The interpreter's loop: computed goto over translated code (jin_code.h). Java calls Java inside
+ * it, without a C frame each; jin_run_ops.inc has what each instruction does.
+ *
+ * In registers: pc, fp, the frame's code and the thread. What leaves the loop (SYNC) first stores
+ * where the frame stands and that it is on top. An instruction is read by its op first (acquire):
+ * it may be replaced by another thread that resolves it.
+ */
+#include <math.h>
+
+#include "base/assert.h"
+#include "jvm/classfile/jcf_flags.h"
+#include "jvm/interpreter/jin_priv.h"
+#include "jvm/runtime/jrt_alloc.h"
+#include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_monitor.h"
+#include "jvm/runtime/jrt_references.h"
+#include "jvm/runtime/jrt_throw.h"
+
+static inline char *object_in(const union jrt_slot *slot)
+{
+    return (char *)((uintptr_t)slot->ref.word << JOB_REF_SHIFT);
+}
+
+/* A resolved reference of the class whose code it is. */
+static inline struct job_object *kept_by(const struct jin_code *code, uint32_t index)
+{
+    return jrt_reference(jrt_class_at(jrt_method_at(code->method)->class_at), index);
+}
+
+static inline char *object_at(jref_t ref)
+{
+    return (char *)((uintptr_t)ref.word << JOB_REF_SHIFT);
+}
+
+/* lookupswitch: the distance for a key, by halving. `words`: see jin_code.h. */
+static int32_t look_up(const int32_t *words, int32_t key)
+{
+    const int32_t *keys = words + 2;
+    int32_t low = 0;
+    int32_t high = words[0] - 1;
+    while (low <= high) {
+        int32_t middle = (low + high) / 2;
+        if (keys[middle] == key) {
+            return keys[words[0] + middle];
+        }
+        if (keys[middle] < key) {
+            low = middle + 1;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return words[1];
+}
+
+/* f2i and its kind (JLS 17 5.1.3): NaN is 0, what is too large the largest. */
+static inline int32_t to_int(double value)
+{
+    if (value >= -2147483648.0 && value < 2147483648.0) {
+        return (int32_t)value;
+    }
+    return value != value ? 0 : value < 0 ? INT32_MIN : INT32_MAX;
+}
+
+static inline int64_t to_long(double value)
+{
+    if (value >= -9223372036854775808.0 && value < 9223372036854775808.0) {
+        return (int64_t)value;
+    }
+    return value != value ? 0 : value < 0 ? INT64_MIN : INT64_MAX;
+}
+
+static inline void push_frame(union jrt_slot *fp, uint32_t caller, uint32_t flags,
+                              const struct jrt_method *method)
+{
+    fp[-2].word = caller | (uint64_t)flags << 32;
+    fp[-1].word = job_offset(method);
+}
+
+/* What a frame that synchronizes does when it ends, either way. */
+static bool leave_locked(struct jrt_thread *thread, const struct jin_code *code, union jrt_slot *fp)
+{
+    struct job_object *locked = job_from_ref(fp[code->locals - 1].ref);
+    jrt_frame_of(fp)->flags &= ~(uint32_t)JRT_FRAME_LOCKED;
+    return jrt_monitor_exit(thread, locked);
+}
+
+/* Unlocks while an exception passes; what that throws takes its place. */
+static void unwind_locked(struct jrt_thread *thread, const struct jin_code *code,
+                          union jrt_slot *fp)
+{
+    struct job_object *exception = jrt_catch(thread);
+    if (leave_locked(thread, code, fp)) {
+        (void)jrt_throw_object(thread, exception);
+    }
+}
+
+static bool enter_locked(struct jrt_thread *thread, struct jrt_method *method,
+                         const struct jin_code *code, union jrt_slot *fp)
+{
+    struct job_object *lock = (method->access & JCF_ACC_STATIC) != 0
+                                  ? jrt_mirror(jrt_class_at(method->class_at))
+                                  : job_from_ref(fp[0].ref);
+    fp[code->locals - 1].word = job_to_ref(lock).word;
+    if (!jrt_monitor_enter(thread, lock)) {
+        return false;
+    }
+    jrt_frame_of(fp)->flags |= JRT_FRAME_LOCKED;
+    return true;
+}
+
+#define DISPATCH() goto *labels[__atomic_load_n(&pc->op, __ATOMIC_ACQUIRE)]
+#define NEXT()                                                                                     \
+    do {                                                                                           \
+        pc++;                                                                                      \
+        DISPATCH();                                                                                \
+    } while (0)
+#define SYNC()                                                                                     \
+    do {                                                                                           \
+        jrt_frame_of(fp)->pc = (uint32_t)(pc - code->insns);                                       \
+        thread->top = fp;                                                                          \
+    } while (0)
+
+bool jin_run(struct jrt_thread *thread, struct jrt_method *method, union jrt_slot *fp,
+             union jrt_slot *ret_result)
+{
+    static const void *const labels[JIN_OP_COUNT] = {
+#define JIN_OP(name, roles) &&op_##name,
+#include "jvm/interpreter/jin_ops.def"
+#undef JIN_OP
+    };
+    static const void *const entries[JIN_ENTRIES] = {
+        [JIN_ENTRY_TRANSLATE] = &&entry_translate,   [JIN_ENTRY_RUN] = &&entry_run,
+        [JIN_ENTRY_RUN_LOCKED] = &&entry_run_locked, [JIN_ENTRY_NATIVE] = &&entry_native,
+        [JIN_ENTRY_ABSTRACT] = &&entry_abstract,     [JIN_ENTRY_INVOKE_BASIC] = &&entry_polymorphic,
+        [JIN_ENTRY_LINK_TO] = &&entry_polymorphic,
+    };
+    struct jin_code *code = NULL;
+    struct jin_insn *pc = NULL;
+    union jrt_slot *callee = fp; /* of a call: its first local */
+    union jrt_slot result = {.word = 0};
+    const struct job_array *bounds_of = NULL;
+    uint32_t caller = thread->top != NULL ? (uint32_t)(thread->top - thread->stack) : 0;
+    uint32_t flags = JRT_FRAME_ENTRY;
+    goto *entries[__atomic_load_n(&method->entry, __ATOMIC_ACQUIRE)];
+
+#include "jvm/interpreter/jin_run_calls.inc"
+#include "jvm/interpreter/jin_run_ops.inc"
+}
