@@ -9,6 +9,7 @@
 #include "jvm/runtime/jrt_define_priv.h"
 #include "jvm/runtime/jrt_known_priv.h"
 #include "jvm/runtime/jrt_loader_priv.h"
+#include "jvm/runtime/jrt_references.h"
 #include "jvm/runtime/jrt_string.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
@@ -170,6 +171,11 @@ struct jrt_class *jrt_array_class(struct jrt_thread *thread, struct jrt_class *e
         __atomic_store_n(&element->array_class, at, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&jrt_loaders_lock);
+    /* Nothing else refers to its mirror where there is no such array. */
+    if (at == job_offset(class) && (!jrt_is_boot(loader) || (class->flags & JRT_CLASS_WEAK)) &&
+        !jrt_add_reference(thread, element, jrt_mirror(class))) {
+        return NULL;
+    }
     return jrt_class_at(at);
 }
 

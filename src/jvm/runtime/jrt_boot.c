@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/print.h"
 #include "format/fmt_jimage.h"
+#include "jvm/runtime/jrt_jar.h"
 #include "jvm/runtime/jrt_loader_priv.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "os/os_file.h"
@@ -21,6 +22,7 @@ enum { PATH_BYTES = 4096, CLASS_FILE_MAX = 64 << 20 };
 static struct fmt_jimage image;
 static struct jrt_boot_path boot_path;
 static bool append_allowed; /* [a] */
+static bool reachable;      /* the image has offsets as the metadata has */
 
 int jrt_boot_init(const struct jrt_boot_path *path, struct st_err *err)
 {
@@ -33,13 +35,25 @@ int jrt_boot_init(const struct jrt_boot_path *path, struct st_err *err)
     }
     int r = os_fstat(fd, &stat);
     if (r >= 0) {
-        r = os_mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_SHARED, fd, 0, &bytes);
+        /* Within 4 GiB of the metadata's base, classes' bytes have offsets and need not be copied.
+         */
+        r = os_mmap(job_meta_base + JRT_META_BYTES, (size_t)stat.st_size, PROT_READ,
+                    MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0, &bytes);
+        reachable = r >= 0 && (uint64_t)stat.st_size < UINT32_MAX - JRT_META_BYTES;
+        if (r < 0) {
+            r = os_mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_SHARED, fd, 0, &bytes);
+        }
     }
     if (r < 0) {
         return st_fail_os(err, r, "mapping %s", path->modules);
     }
     r = fmt_jimage_open(bytes, (size_t)stat.st_size, &image, err);
     return r < 0 ? st_wrap(err, r, "%s", path->modules) : 0;
+}
+
+bool jrt_boot_has(const uint8_t *bytes)
+{
+    return reachable && bytes >= image.bytes && bytes < image.bytes + image.size;
 }
 
 void jrt_boot_allow_append(void)
@@ -64,6 +78,29 @@ static enum jrt_boot_found find_in_folder(const char *folder, const struct jrt_s
     *ret_bytes = (struct jrt_boot_bytes){
         .bytes = (const uint8_t *)buf.data, .size = buf.length, .owned = (uint8_t *)buf.data};
     (void)st_snprintf(ret_bytes->source, sizeof(ret_bytes->source), "file:%s/", folder);
+    return JRT_BOOT_FOUND;
+}
+
+/* An element of -Xbootclasspath/a: a folder or a jar. */
+static enum jrt_boot_found find_appended(const char *path, const struct jrt_symbol *name,
+                                         struct jrt_boot_bytes *ret_bytes)
+{
+    struct stat stat;
+    if (os_fstatat(AT_FDCWD, path, &stat, 0) < 0) {
+        return JRT_BOOT_NONE;
+    }
+    if (S_ISDIR(stat.st_mode)) {
+        return find_in_folder(path, name, ret_bytes);
+    }
+    char entry[UINT16_MAX + 8];
+    (void)st_snprintf(entry, sizeof(entry), "%s.class", name->text);
+    uint8_t *bytes;
+    size_t size;
+    if (!jrt_jar_read(boot_path.modules, path, entry, &bytes, &size)) {
+        return JRT_BOOT_NONE;
+    }
+    *ret_bytes = (struct jrt_boot_bytes){.bytes = bytes, .size = size, .owned = bytes};
+    (void)st_snprintf(ret_bytes->source, sizeof(ret_bytes->source), "%s", path);
     return JRT_BOOT_FOUND;
 }
 
@@ -105,7 +142,7 @@ enum jrt_boot_found jrt_boot_find(job_offset_t name, struct jrt_boot_bytes *ret_
     }
     if (found == JRT_BOOT_NONE && __atomic_load_n(&append_allowed, __ATOMIC_ACQUIRE)) {
         for (const char *const *at = boot_path.append; at && *at && found == JRT_BOOT_NONE; at++) {
-            found = find_in_folder(*at, symbol, ret_bytes);
+            found = find_appended(*at, symbol, ret_bytes);
         }
     }
     return found;

@@ -90,7 +90,7 @@ static bool make_pool(struct jrt_building *b)
     uint32_t *values = jrt_meta(b->loader, JOB_META_READ, count * sizeof(*values));
     uint32_t *resolved = jrt_meta(b->loader, JOB_META_WRITTEN, count * sizeof(*resolved));
     const uint8_t *bytes = file->bytes;
-    if (!job_meta_has(bytes)) {
+    if (!jrt_boot_has(bytes)) {
         uint8_t *copy = jrt_meta(b->loader, JOB_META_READ, file->size);
         if (copy) {
             memcpy(copy, bytes, file->size);
@@ -448,7 +448,7 @@ struct jrt_class *jrt_make_class(struct jrt_thread *thread, struct jrt_loader *l
     struct jrt_class *class = NULL;
     const uint8_t *bytes = definition->bytes;
     /* Somebody may write to memory that is not ours while it is looked at. */
-    if (!jrt_is_boot(loader) || definition->lookup) {
+    if (!jrt_boot_has(bytes)) {
         uint8_t *copy = st_arena_alloc(&scratch, definition->size, 1);
         if (copy) {
             memcpy(copy, bytes, definition->size);

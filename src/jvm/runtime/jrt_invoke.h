@@ -10,9 +10,10 @@
 struct jrt_link {
     struct jrt_class *class; /* that is named */
     job_offset_t name, descriptor;
-    struct jrt_class *from; /* whose code it is; NULL: nothing is checked */
-    uint8_t tag;            /* JCF_TAG_METHOD, JCF_TAG_INTERFACE_METHOD; 0: either */
-    bool unconstrained;     /* no loader constraints */
+    struct jrt_class *from;   /* whose code it is; NULL: nothing is checked */
+    struct jrt_method *known; /* found and checked before; NULL: not yet */
+    uint8_t tag;              /* JCF_TAG_METHOD, JCF_TAG_INTERFACE_METHOD; 0: either */
+    bool unconstrained;       /* no loader constraints */
 };
 /* Finds what an instruction of that kind calls. The class may be an array's. false: an exception is
  * pending. */

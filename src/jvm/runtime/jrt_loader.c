@@ -19,6 +19,7 @@
 #include "jvm/runtime/jrt_meta.h"
 #include "jvm/runtime/jrt_monitor.h"
 #include "jvm/runtime/jrt_nest.h"
+#include "jvm/runtime/jrt_resolve_priv.h"
 #include "jvm/runtime/jrt_string.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
@@ -254,6 +255,20 @@ static bool add_to_loader(struct jrt_thread *thread, const struct jrt_class *cla
     return jrt_call(thread, jrt_known.method[JRT_METHOD_addClass], NULL, loader, jrt_mirror(class));
 }
 
+/* Superclasses of other loaders live as long as the class does. */
+static bool depend_on_supers(struct jrt_thread *thread, struct jrt_class *class)
+{
+    if (class->super && !jrt_depend(thread, class, jrt_class_at(class->super))) {
+        return false;
+    }
+    for (uint32_t i = 0; i < class->interface_count; i++) {
+        if (!jrt_depend(thread, class, jrt_class_at(jrt_offsets(class->interfaces)[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader *loader,
                                    const struct jrt_definition *definition)
 {
@@ -282,6 +297,9 @@ struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader 
     }
     if (mirror && definition->class_data) {
         jrt_set_ref(mirror, JRT_AT(Class, classData), definition->class_data);
+    }
+    if (!depend_on_supers(thread, class)) {
+        return NULL;
     }
     struct jrt_class *published = class;
     switch (publish(&published)) {

@@ -86,6 +86,11 @@ struct jrt_boot_bytes {
 enum jrt_boot_found { JRT_BOOT_FOUND, JRT_BOOT_NONE, JRT_BOOT_FAILED };
 enum jrt_boot_found jrt_boot_find(job_offset_t name, struct jrt_boot_bytes *ret_bytes);
 void jrt_boot_done(struct jrt_boot_bytes *bytes);
+/* Whether they lie in lib/modules, mapped where an offset reaches it. */
+bool jrt_boot_has(const uint8_t *bytes);
+
+/* The metadata's range; lib/modules is mapped behind it. */
+#define JRT_META_BYTES 0x80000000u
 /* The name of the module that has a package of the boot loader's; NULL: none, or before java.base
  * is defined. */
 const char *jrt_boot_module_of(job_offset_t package);

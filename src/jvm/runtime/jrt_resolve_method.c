@@ -147,6 +147,9 @@ static struct jrt_method *find_checked(struct jrt_thread *thread, const struct j
     if (!check_kind(thread, link, as_interface)) {
         return NULL;
     }
+    if (link->known) {
+        return link->known;
+    }
     struct jrt_method *method = find(link);
     if (!method) {
         return not_found(thread, link);
@@ -388,16 +391,20 @@ bool jrt_resolve_method(struct jrt_thread *thread, struct jrt_class *in, uint16_
             return jrt_resolve_polymorphic(thread, in, index, polymorphic, ret_target);
         }
     }
+    uint32_t *place = jrt_pool_resolved(pool, index);
+    uint32_t word = __atomic_load_n(place, __ATOMIC_ACQUIRE);
     const struct jrt_link link = {.class = class,
                                   .name = member.name,
                                   .descriptor = member.descriptor,
                                   .from = in,
+                                  .known = word ? jrt_method_at(word) : NULL,
                                   .tag = pool->tags[index]};
     if (!jrt_link_method(thread, &link, invoke, ret_target)) {
         return false;
     }
-    __atomic_store_n(jrt_pool_resolved(pool, index), job_offset(ret_target->method),
-                     __ATOMIC_RELEASE);
+    if (invoke != JRT_INVOKESPECIAL) { /* which may select another one */
+        __atomic_store_n(place, job_offset(ret_target->method), __ATOMIC_RELEASE);
+    }
     return true;
 }
 

@@ -167,6 +167,10 @@ bool jrt_world_stopped(void)
 static void visit_frames(struct jrt_thread *thread, struct jgc_visitor *visitor)
 {
     for (union jrt_slot *fp = thread->top; fp != NULL;) {
+        /* A class lives while its code runs. */
+        jgc_visit_slot(
+            visitor,
+            &jrt_class_at(jrt_method_at(jrt_frame_of(fp)->method)->class_at)->object.mirror);
         jrt_exec->scan_frame(visitor, fp);
         uint32_t caller = jrt_frame_of(fp)->caller;
         fp = caller != 0 ? thread->stack + caller : NULL;

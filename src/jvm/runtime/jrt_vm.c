@@ -16,7 +16,6 @@
 
 /* Above the heap, which ends below 32 GiB. */
 #define META_WISH 0x900000000u
-#define META_BYTES 0x80000000u
 
 struct jrt_options jrt_options;
 
@@ -127,7 +126,7 @@ bool jrt_boot_classes(struct jrt_thread *thread)
 struct jrt_thread *jrt_vm_create(const struct jrt_options *options, struct st_err *err)
 {
     jrt_options = *options;
-    int r = job_meta_init(META_WISH, META_BYTES, err);
+    int r = job_meta_init(META_WISH, JRT_META_BYTES, err);
     r = r < 0 ? r : make_tables(err);
     r = r < 0 ? r : jrt_boot_init(&options->boot, err);
     r = r < 0 ? r : make_heap(options, err);
