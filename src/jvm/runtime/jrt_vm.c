@@ -73,6 +73,7 @@ static int make_heap(const struct jrt_options *options, struct st_err *err)
                                       .max_bytes = options->heap_max,
                                       .stress_every = options->stress_every,
                                       .verify = options->verify_heap,
+                                      .evacuate = options->stress_every != 0,
                                       .soft_ms_per_mb = UINT32_MAX};
     const struct jgc_callbacks callbacks = {.stop_world = stop_world,
                                             .resume_world = resume_world,
