@@ -123,9 +123,16 @@ uint32_t jrt_injected_of(job_offset_t class_name, struct jrt_injection *ret_inje
     return count;
 }
 
+static uint32_t mirror_bytes;
+
 uint32_t jrt_mirror_bytes(void)
 {
-    return jrt_known.class[JRT_Class] ? jrt_known.class[JRT_Class]->object.instance_bytes : 0;
+    return mirror_bytes;
+}
+
+void jrt_mirrors_begin(void)
+{
+    mirror_bytes = jrt_known.class[JRT_Class]->object.instance_bytes;
 }
 
 bool jrt_is_weak_field(const struct jrt_class *class, uint32_t offset)

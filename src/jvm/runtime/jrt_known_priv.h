@@ -24,8 +24,10 @@ struct jrt_injection {
 /* The injected fields of a class; returns their number. */
 uint32_t jrt_injected_of(job_offset_t class_name, struct jrt_injection *ret_injections);
 
-/* Bytes of java.lang.Class without static fields; 0 until it is made. */
+/* Bytes of java.lang.Class without static fields; 0 as long as there are no mirrors, and static
+ * fields are laid out from 0. From jrt_mirrors_begin on there are. */
 uint32_t jrt_mirror_bytes(void);
+void jrt_mirrors_begin(void);
 
 /* Whether the field at that offset is Reference.referent or discovered, which the collector treats
  * itself. */

@@ -76,7 +76,7 @@ static struct job_object *module_object(const struct jrt_class *class)
 bool jrt_make_mirror(struct jrt_thread *thread, struct jrt_class *class)
 {
     struct jrt_class *mirrors = jrt_known.class[JRT_Class];
-    if (!mirrors) {
+    if (!jrt_mirror_bytes()) {
         return true;
     }
     size_t bytes = mirrors->object.instance_bytes + class->object.static_bytes;
@@ -111,6 +111,7 @@ static void move_statics(struct jrt_class *class, void *argument)
 /* The list does not change meanwhile: there is one thread. */
 bool jrt_fix_mirrors(struct jrt_thread *thread)
 {
+    jrt_mirrors_begin();
     jrt_classes_each(move_statics, NULL);
     jrt_complete_arrays();
     for (uint32_t type = JRT_BOOLEAN; type <= JRT_VOID; type++) {
