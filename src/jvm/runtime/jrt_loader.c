@@ -330,6 +330,9 @@ struct jrt_class *jrt_boot_class(struct jrt_thread *thread, job_offset_t name)
                                         .source = found.source,
                                         .keep_old = true};
     class = jrt_define_class(thread, jrt_boot_loader, &definition);
+    if (class && !jrt_package_at(class->package)->source) {
+        jrt_package_at(class->package)->source = jrt_symbol_of(found.source);
+    }
     jrt_boot_done(&found);
     return class;
 }

@@ -395,3 +395,18 @@ const char *jrt_boot_module_of(job_offset_t package)
     pthread_mutex_unlock(&jrt_loaders_lock);
     return name;
 }
+
+void jrt_boot_packages_each(void (*visit)(const char *name, const char *location, void *argument),
+                            void *argument)
+{
+    pthread_mutex_lock(&jrt_loaders_lock);
+    const struct jrt_table *packages = &jrt_boot_loader->packages;
+    for (uint32_t i = 0; packages->mask && i <= packages->mask; i++) {
+        job_offset_t at = jrt_table_value(packages, i);
+        const struct jrt_package *package = at ? jrt_package_at(at) : NULL;
+        if (package && package->has_classes && package->source) {
+            visit(jrt_text(package->name), jrt_text(package->source), argument);
+        }
+    }
+    pthread_mutex_unlock(&jrt_loaders_lock);
+}

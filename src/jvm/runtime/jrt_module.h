@@ -50,12 +50,12 @@ static inline bool jrt_same_package(const struct jrt_class *one, const struct jr
     return one->package == other->package;
 }
 
-/* Whether code of `from` may use public classes of package `to`'s module: readable and exported.
- * *ret_why (NULL allowed) is NULL, or a format of HotSpot's message in which the first %s stands
- * for the module that reads, the second for ... see jrt_access.c. */
+/* Whether code of `from` may use public classes of the package of `to`: its module is read, and
+ * exports the package. */
 enum jrt_module_access { JRT_ACCESS_OK, JRT_ACCESS_NOT_READ, JRT_ACCESS_NOT_EXPORTED };
 enum jrt_module_access jrt_module_access(const struct jrt_class *from, const struct jrt_class *to);
 
-/* "module java.base" or "unnamed module of loader 'app'", and the class's place as error messages
- * tell it ("java.lang.String is in module java.base of loader 'bootstrap'"). Return text. */
-const char *jrt_module_text(const struct jrt_class *class, char *text, uint32_t size);
+/* Calls visit for each package of the boot loader that has classes, with where they come from
+ * ("jrt:/java.base", a jar's path); under the loaders' lock. */
+void jrt_boot_packages_each(void (*visit)(const char *name, const char *location, void *argument),
+                            void *argument);

@@ -26,6 +26,9 @@ bool jrt_frame_ignored_by_security(const struct jrt_method *method); /* getCalle
 bool jrt_trace_frame(const struct job_object *throwable, uint32_t index,
                      struct jrt_method **ret_method, uint32_t *ret_bytecode_index);
 
+/* Whether frames that are not shown (hidden ones) were on top of it. */
+bool jrt_trace_has_hidden_top(const struct job_object *throwable);
+
 /* Line of a bytecode index: -2 native, -1 unknown. */
 int32_t jrt_line_number(const struct jrt_method *method, uint32_t bytecode_index);
 

@@ -2,8 +2,8 @@
  * Throwable's stack trace: taken at once, decoded when somebody asks (jvm-interface.md 7.1).
  *
  * Throwable.backtrace is an Object[]: first an int[] of pairs (method as metadata offset, where it
- * stood in translated code), then the mirrors of classes that could be unloaded while the trace
- * lives.
+ * stood in translated code) and whether hidden frames were left out on top, then the mirrors of
+ * classes that could be unloaded while the trace lives.
  */
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_alloc.h"
@@ -41,6 +41,7 @@ static bool may_unload(const struct jrt_method *method)
 }
 
 struct shape {
+    bool hidden_top; /* the first frame is one that is not shown */
     uint32_t depth;
     uint32_t
         kept; /* frames whose class could be unloaded; of consecutive ones of a class the first */
@@ -51,6 +52,7 @@ static void count(struct jrt_walk walk, struct shape *ret_shape)
     uint32_t limit = jrt_options.trace_depth != 0 ? jrt_options.trace_depth : UINT32_MAX;
     job_offset_t last = 0;
     *ret_shape = (struct shape){0};
+    ret_shape->hidden_top = walk.fp != NULL && jrt_frame_hidden(jrt_walk_method(&walk));
     for (; walk.fp != NULL && ret_shape->depth < limit; jrt_walk_next(&walk)) {
         const struct jrt_method *method = jrt_walk_method(&walk);
         if (jrt_frame_hidden(method)) {
@@ -81,6 +83,7 @@ static void record(struct jrt_walk walk, const struct shape *shape, struct job_a
         }
         last = method->class_at;
     }
+    pairs[2 * shape->depth] = shape->hidden_top;
 }
 
 void jrt_fill_stack_trace(struct jrt_thread *thread, struct job_object *throwable)
@@ -94,10 +97,10 @@ void jrt_fill_stack_trace(struct jrt_thread *thread, struct job_object *throwabl
     skip_construction(&walk, throwable);
     count(walk, &shape);
     struct job_array *kept = jrt_new_array(thread, jrt_known.object_array, (int32_t)shape.kept + 1);
-    struct job_array *pairs =
-        kept != NULL
-            ? jrt_new_array(thread, jrt_known.primitive_array[JRT_INT], (int32_t)shape.depth * 2)
-            : NULL;
+    struct job_array *pairs = kept != NULL
+                                  ? jrt_new_array(thread, jrt_known.primitive_array[JRT_INT],
+                                                  (int32_t)shape.depth * 2 + 1)
+                                  : NULL;
     if (pairs == NULL) {
         (void)jrt_catch(thread); /* a throwable without a trace is better than none */
         return;
@@ -127,6 +130,18 @@ bool jrt_trace_frame(const struct job_object *throwable, uint32_t index,
     *ret_method = jrt_method_at(frame.method);
     *ret_bytecode_index = jrt_exec->bytecode_index(&frame);
     return true;
+}
+
+bool jrt_trace_has_hidden_top(const struct job_object *throwable)
+{
+    const struct job_array *kept =
+        (const struct job_array *)jrt_ref(throwable, JRT_AT(Throwable, backtrace));
+    if (kept == NULL) {
+        return false;
+    }
+    const struct job_array *pairs =
+        (const struct job_array *)job_from_ref(*(jref_t *)job_elements(kept));
+    return ((const int32_t *)job_elements(pairs))[pairs->length - 1] != 0;
 }
 
 bool jrt_stack_trace_elements(struct jrt_thread *thread, struct job_object *throwable,
