@@ -5,7 +5,7 @@
 
 #include "base/print.h"
 #include "base/str.h"
-#include "engine/engine_isolation.h"
+#include "engine/engine_vm_image.h"
 #include "os/os_time.h"
 
 #define NO_TIME "0001-01-01T00:00:00Z"
@@ -483,6 +483,14 @@ static int read_network(struct engine_instance *instance, struct on_network *on,
 
     on->bindings_count = r > 0 ? (size_t)r : 0;
     r = r < 0 ? r : engine_has_monitor(instance, err);
+    if (r == 1 && st_streq(instance->config->network.mode, "user")) {
+        inet_pton(AF_INET, ENGINE_VM_ADDRESS, &on->lease.address);
+        inet_pton(AF_INET, ENGINE_VM_GATEWAY, &on->lease.gateway);
+        on->lease.prefix = ENGINE_VM_PREFIX;
+        engine_vm_mac(instance->config->id, on->lease.mac);
+        on->leased = true;
+        return 0;
+    }
     if (r < 1 || !st_streq(instance->config->network.mode, "bridge")) {
         return r;
     }

@@ -420,36 +420,3 @@ int engine_exec(struct engine_instance *instance, const struct engine_exec_optio
     }
     return engine_isolation_of(instance->config)->exec(instance, options, ret_exit_code, err);
 }
-
-int engine_ports(struct engine_instance *instance, struct engine_binding **ret_bindings,
-                 struct st_err *err)
-{
-    st_auto(net_lease) struct net_lease lease = {0};
-    int r = engine_has_monitor(instance, err);
-
-    *ret_bindings = NULL;
-    if (r < 1 || !st_streq(instance->config->network.mode, "bridge")) {
-        return r < 0 ? r : 0;
-    }
-    r = net_lease_get(&instance->engine->net, instance->config->id, &lease, err);
-    if (r < 0) {
-        return r == -ST_ENOTFOUND ? 0 : r;
-    }
-    struct engine_binding *all = calloc(lease.ports.count + 1, sizeof(*all));
-    if (all == NULL) {
-        return st_fail(err, ST_ENOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < lease.ports.count; i++) {
-        const struct net_port *port = &lease.ports.list[i];
-        const uint8_t *a = (const uint8_t *)&port->host;
-
-        st_strcopy(all[i].protocol, sizeof(all[i].protocol),
-                   port->protocol == IPPROTO_UDP ? "udp" : "tcp");
-        st_snprintf(all[i].host_address, sizeof(all[i].host_address), "%u.%u.%u.%u", a[0], a[1],
-                    a[2], a[3]);
-        all[i].port = port->container_port;
-        all[i].host_port = port->host_first;
-    }
-    *ret_bindings = all;
-    return (int)lease.ports.count;
-}

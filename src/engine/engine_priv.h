@@ -144,6 +144,14 @@ struct engine_stream {
     int exit_code;
 };
 
+/* ---- engine_ports.c ---- */
+
+/* The ports that the config asks for; the caller frees them. */
+int engine_ports_wanted(const struct engine_network *network, struct net_ports *ports,
+                        struct st_err *err);
+/* Keeps those that a machine's process is to listen on. */
+int engine_ports_write(int folder_fd, const struct net_ports *ports, struct st_err *err);
+
 /* ---- engine_list.c ---- */
 
 /* Bytes of the regular files below dir/path; 0 where there is nothing. `depth` is 0. */

@@ -10,8 +10,6 @@
  *     GO ------------------------------------->  strata-oci
  *     <-------------------------------------- STARTED or FAILED
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -244,80 +242,11 @@ static int spawn_monitor(struct starting *s, struct st_err *err)
 
 /* ---- network ---- */
 
-static int add_port(struct net_ports *ports, const struct engine_port *from, struct st_err *err)
-{
-    struct net_port *list = realloc(ports->list, (ports->count + 1) * sizeof(*list));
-
-    if (list == NULL) {
-        return st_fail(err, ST_ENOMEM, "out of memory");
-    }
-    ports->list = list;
-    struct net_port *port = &list[ports->count];
-    *port = (struct net_port){
-        .host_first = (uint16_t)from->host_first,
-        .host_last = (uint16_t)ST_MAX(from->host_first, from->host_last),
-        .container_port = (uint16_t)from->port,
-        .protocol = st_streq(from->protocol, "udp") ? IPPROTO_UDP : IPPROTO_TCP,
-    };
-    if (from->host_address != NULL && from->host_address[0] != 0 &&
-        inet_pton(AF_INET, from->host_address, &port->host) != 1) {
-        return st_fail(err, ST_EINVAL, "invalid address of a published port: %s",
-                       from->host_address);
-    }
-    ports->count++;
-    return 0;
-}
-
-/* "80/tcp" or "80-90/udp": each port on a free one of the host. */
-static int add_exposed(struct net_ports *ports, const char *text, struct st_err *err)
-{
-    char copy[64];
-    uint64_t first = 0;
-    uint64_t last = 0;
-
-    if (!st_strcopy(copy, sizeof(copy), text)) {
-        return st_fail(err, ST_EINVAL, "invalid exposed port: %s", text);
-    }
-    char *protocol = strchr(copy, '/');
-    if (protocol != NULL) {
-        *protocol++ = 0;
-    }
-    char *dash = strchr(copy, '-');
-    if (dash != NULL) {
-        *dash++ = 0;
-    }
-    int r = st_parse_u64(copy, 10, 65535, &first);
-    r = r < 0 ? r : st_parse_u64(dash == NULL ? copy : dash, 10, 65535, &last);
-    if (r < 0 || first == 0 || last < first) {
-        return st_fail(err, ST_EINVAL, "invalid exposed port: %s", text);
-    }
-    for (uint64_t port = first; r >= 0 && port <= last; port++) {
-        const struct engine_port one = {.protocol = protocol == NULL ? "tcp" : protocol,
-                                        .port = (uint32_t)port};
-        r = add_port(ports, &one, err);
-    }
-    return r;
-}
-
-static int list_ports(const struct engine_network *network, struct net_ports *ports,
-                      struct st_err *err)
-{
-    int r = 0;
-
-    for (size_t i = 0; r >= 0 && i < network->ports_count; i++) {
-        r = add_port(ports, &network->ports[i], err);
-    }
-    for (size_t i = 0; r >= 0 && network->publish_all && i < network->exposed_count; i++) {
-        r = add_exposed(ports, network->exposed[i], err);
-    }
-    return r;
-}
-
 static int attach_bridge(struct starting *s, struct st_err *err)
 {
     const struct engine_instance *instance = s->launch.instance;
     st_auto(net_ports) struct net_ports ports = {0};
-    int r = list_ports(&instance->config->network, &ports, err);
+    int r = engine_ports_wanted(&instance->config->network, &ports, err);
 
     r = r < 0 ? r
               : net_attach(&instance->engine->net, s->launch.netns, instance->config->id, &ports,

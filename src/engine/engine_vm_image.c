@@ -6,6 +6,7 @@
  */
 #include "engine/engine_vm_image.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -30,6 +31,17 @@ bool engine_vm_is_image(const struct engine_config *config)
 bool engine_vm_is_connected(const struct engine_config *config)
 {
     return !st_streq(config->network.mode, "none");
+}
+
+void engine_vm_mac(const char *id, uint8_t ret_mac[6])
+{
+    ret_mac[0] = 0x52; /* locally administered */
+    ret_mac[1] = 0x54;
+    for (unsigned i = 0; i < 4; i++) {
+        char digits[3] = {id[2 * i], id[2 * i + 1], 0};
+        uint64_t byte;
+        ret_mac[2 + i] = st_parse_u64(digits, 16, 255, &byte) < 0 ? 0 : (uint8_t)byte;
+    }
 }
 
 int engine_vm_image_check(const struct engine_config *config, struct st_err *err)
@@ -145,6 +157,46 @@ static int add_boot(const struct engine_launch *launch, struct st_buf *to, struc
     return r;
 }
 
+/* How many ports from `first` on follow each other at both ends. */
+static unsigned range_length(const struct net_port *first, size_t left)
+{
+    unsigned n = 1;
+
+    while (n < left && first[n].host.s_addr == first->host.s_addr &&
+           first[n].protocol == first->protocol && first[n].host_first == first->host_first + n &&
+           first[n].container_port == first->container_port + n) {
+        n++;
+    }
+    return n;
+}
+
+/* The ports that strata-vm listens on itself. */
+static int add_ports(const struct engine_launch *launch, struct st_buf *to, struct st_err *err)
+{
+    const struct engine_instance *instance = launch->instance;
+    st_auto(net_ports) struct net_ports wanted = {0};
+    st_auto(net_ports) struct net_ports chosen = {0};
+    int r = engine_ports_wanted(&instance->config->network, &wanted, err);
+
+    if (r < 0 || wanted.count == 0) {
+        return r;
+    }
+    r = net_ports_pick(&instance->engine->net, &wanted, &chosen, err);
+    for (size_t i = 0; r >= 0 && i < chosen.count;) {
+        const struct net_port *port = &chosen.list[i];
+        unsigned more = range_length(port, chosen.count - i) - 1;
+        char address[INET_ADDRSTRLEN];
+        char text[80];
+        inet_ntop(AF_INET, &port->host, address, sizeof(address));
+        st_snprintf(text, sizeof(text), "%s:%u-%u:%u-%u/%s", address, port->host_first,
+                    port->host_first + more, port->container_port, port->container_port + more,
+                    port->protocol == IPPROTO_UDP ? "udp" : "tcp");
+        add(to, "--publish=", text, "");
+        i += more + 1;
+    }
+    return r < 0 ? r : engine_ports_write(launch->folder_fd, &chosen, err);
+}
+
 int engine_vm_image_arguments(const struct engine_launch *launch, struct st_buf *to,
                               struct st_err *err)
 {
@@ -170,7 +222,13 @@ int engine_vm_image_arguments(const struct engine_launch *launch, struct st_buf 
     }
     add(to, "--append=", "console=ttyS0 panic=-1 quiet", "");
     if (engine_vm_is_connected(instance->config)) {
-        add(to, "--net=", "user,no-loopback", "");
+        uint8_t mac[6];
+        char card[48];
+        engine_vm_mac(instance->config->id, mac);
+        st_snprintf(card, sizeof(card), "user,no-loopback,mac=%02x:%02x:%02x:%02x:%02x:%02x",
+                    mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+        add(to, "--net=", card, "");
+        r = add_ports(launch, to, err);
     }
     add(to, "--log-level=", "error", "");
     add(to, "--workload=", launch->folder, "");
@@ -182,5 +240,5 @@ int engine_vm_image_arguments(const struct engine_launch *launch, struct st_buf 
         st_snprintf(number, sizeof(number), "%lld", (long long)(resources->nano_cpus / billion));
         add(to, "--cpus=", number, "");
     }
-    return 0;
+    return r;
 }

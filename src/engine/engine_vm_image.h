@@ -14,6 +14,9 @@ bool engine_vm_is_image(const struct engine_config *config);
 /* Whether it has a network card. */
 bool engine_vm_is_connected(const struct engine_config *config);
 
+/* The address of its card, by the instance's id. */
+void engine_vm_mac(const char *id, uint8_t ret_mac[6]);
+
 /* 0, or -ST_EUNSUPPORTED naming what a virtual machine of an image does not have. For a config that
  * the image's own was merged into. */
 int engine_vm_image_check(const struct engine_config *config, struct st_err *err);

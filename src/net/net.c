@@ -241,6 +241,15 @@ int net_attach(const struct net_config *config, int netns, const char *id,
     return 0;
 }
 
+int net_ports_pick(const struct net_config *config, const struct net_ports *wanted,
+                   struct net_ports *ret_chosen, struct st_err *err)
+{
+    st_auto(net_session) struct net_session session = {
+        .folder = {.dir = -1, .lock = -1}, .rtnl = -1, .nft = -1};
+    int r = net_session_open(config, true, &session, err);
+    return r < 0 ? r : net_ports_choose(&session.folder, wanted, ret_chosen, err);
+}
+
 int net_detach(const struct net_config *config, const char *id, enum net_detach_how how,
                struct st_err *err)
 {

@@ -106,6 +106,12 @@ enum net_detach_how {
                           */
 };
 
+/* Chooses host ports for a user-mode network, whose process listens on them itself: numbers that
+ * neither an instance nor a program of the host has now, with host_first == host_last. Nothing is
+ * taken. Failures are net_attach's. The caller frees *ret_chosen. */
+int net_ports_pick(const struct net_config *config, const struct net_ports *wanted,
+                   struct net_ports *ret_chosen, struct st_err *err) ST_MUST_CHECK;
+
 /* Takes back all that net_attach gave: ports, flows, link, address. 0 too when there is no lease.
  * When it was the last lease, our rules in the host's own firewall go as well; bridge and table
  * stay, ready for the next. */

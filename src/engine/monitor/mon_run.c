@@ -16,7 +16,7 @@
 #include "os/os_terminal.h"
 #include "os/os_time.h"
 
-enum { EXIT_FAILED = 125, NUMBER_MAX = 24, WORDS_MAX = 256 };
+enum { EXIT_FAILED = 125, NUMBER_MAX = 24, WORDS_MAX = 512 };
 
 /* The pipes of an instance without a terminal: ends for it, and ours in *m. */
 struct pipes {
@@ -218,7 +218,10 @@ static int run_words(struct monitor *m, const struct pipes *p)
     if (length <= 0 || text[length - 1] != 0) {
         return length < 0 ? (int)length : -ST_EINVAL;
     }
-    for (ssize_t at = 0; at < length && n < WORDS_MAX; at += (ssize_t)st_strlen(text + at) + 1) {
+    for (ssize_t at = 0; at < length; at += (ssize_t)st_strlen(text + at) + 1) {
+        if (n == WORDS_MAX) {
+            return -ST_E2BIG;
+        }
         argv[n++] = text + at;
     }
     argv[n] = NULL;
