@@ -77,7 +77,7 @@ const struct cli_option run_process_options[] = {
      .fallback = "container",
      .help =
          "Layer that the instance is isolated at: container, or vm, a virtual machine of its own "
-         "with a network behind the host's. What that does not have yet is refused."},
+         "with a network behind the host's. What that does not have is refused."},
     TEXT("log-driver", 0, "DRIVER", "Where the output is kept: json-file or none."),
     LIST("log-opt", 0, "NAME=VALUE", "Option of the log: max-size, max-file, compress ..."),
     {.name = "quiet", .letter = 'q', .kind = CLI_FLAG, .help = "Say nothing about pulling."},

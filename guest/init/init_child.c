@@ -239,7 +239,7 @@ static void take_streams(const struct init_process *process, const int streams[3
 static void enter_folder(const struct init_process *process, int report_fd)
 {
     if (chdir(process->cwd) < 0) {
-        init_give_up(report_fd, INIT_CODE_NOT_EXECUTABLE,
+        init_give_up(report_fd, errno == ENOENT ? INIT_CODE_NOT_FOUND : INIT_CODE_NOT_EXECUTABLE,
                      "chdir to cwd (\"%s\") set in config.json failed: %s", process->cwd,
                      init_error());
     }

@@ -114,11 +114,10 @@ static int end_run(struct engine_instance *instance, struct st_err *err)
 int engine_clean_run(struct engine_instance *instance, struct st_err *err)
 {
     /* "alive" comes last: it says that there was a run to clean up after. */
-    static const char *const files[] = {"state",    "monitor",     "config.json", "control",
-                                        "console",  "pid",         "oci.log",     "hosts",
-                                        "hostname", "resolv.conf", "paused",      "arguments",
-                                        "setup",    "start",       "ports",       "vm.sock",
-                                        "gdb.sock", "alive"};
+    static const char *const files[] = {
+        "state",   "monitor", "config.json", "control",     "console",  "pid",
+        "oci.log", "hosts",   "hostname",    "resolv.conf", "paused",   "arguments",
+        "setup",   "start",   "ports",       "vm.sock",     "gdb.sock", "alive"};
     int r = end_run(instance, err);
 
     if (r < 0) {

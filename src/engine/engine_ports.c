@@ -125,8 +125,7 @@ static int read_file(struct engine_instance *instance, struct net_ports *ports, 
 {
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(FILE_MAX);
     st_auto(free) char *path = engine_path(instance->config->id, PORTS, NULL);
-    int r = path == NULL ? -ST_ENOMEM
-                         : os_read_file(instance->engine->folders_fd, path, &text);
+    int r = path == NULL ? -ST_ENOMEM : os_read_file(instance->engine->folders_fd, path, &text);
 
     if (r < 0 || text.length == 0) {
         return r == -ST_ENOENT || r >= 0 ? 0 : st_fail_os(err, r, "reading the published ports");
@@ -143,8 +142,7 @@ static int read_file(struct engine_instance *instance, struct net_ports *ports, 
     return 0;
 }
 
-static int read_ports(struct engine_instance *instance, struct net_ports *ports,
-                      struct st_err *err)
+static int read_ports(struct engine_instance *instance, struct net_ports *ports, struct st_err *err)
 {
     const char *mode = instance->config->network.mode;
     st_auto(net_lease) struct net_lease lease = {0};
