@@ -24,7 +24,7 @@ def reached(root, path, texts):
         seen.append(at)
         text = texts.setdefault(at, tree.read(root, at))
         for name in INCLUDE.findall(text):
-            todo += [f"src/{name}", f"cmd/{name}", os.path.join(os.path.dirname(at), name)]
+            todo += [f"src/{name}", f"cmd/{name}", f"guest/{name}", os.path.join(os.path.dirname(at), name)]
     return [texts[p] for p in sorted(seen)]
 
 
@@ -38,7 +38,7 @@ def main():
         key = tree.Cache.key(*compiler, path, *reached(root, path, texts))
         if cache.good(key):
             return None
-        command = [*compiler, "-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", "-Isrc", "-Icmd", "-Wall", "-Wextra",
+        command = [*compiler, "-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", "-Isrc", "-Icmd", "-Iguest", "-Wall", "-Wextra",
                    "-Wno-unused-function", "-Wno-missing-field-initializers", "-Werror", "-x", "c", "-"]
         done = subprocess.run(command, cwd=root, capture_output=True, text=True,
                               input=f'#include "{os.path.relpath(path, "src") if path.startswith("src/") else path}"\n')

@@ -99,6 +99,7 @@ gdt_pointer:
 
     .bss
     .balign 4096
+    .globl level4
 level4: .skip 4096
 level3: .skip 4096
     .balign 16

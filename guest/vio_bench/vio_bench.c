@@ -8,38 +8,13 @@
  *     END name count      so many are complete
  *     DONE                all of it
  */
-#include "bare/bare.h"
+#include "bare/bare_virtio.h"
 #include "base/memops.h"
 
-enum { RING = 64, DESC_NEXT = 1, DESC_WRITE = 2 };
 enum { VENDOR = 0x1af4, BLOCK = 0x1042, NET = 0x1041 };
-enum { VECTOR_BLOCK = 33, VECTOR_NET = 37 };
+enum { RING = BARE_RING, VECTOR_BLOCK = 33, VECTOR_NET = 37 };
 
-struct descriptor {
-    uint64_t address;
-    uint32_t length;
-    uint16_t flags, next;
-};
-
-/* A virtqueue of the driver. */
-struct ring {
-    _Alignas(4096) struct descriptor descriptors[RING];
-    struct {
-        uint16_t flags, index, entries[RING], used_event;
-    } available;
-    _Alignas(4096) struct {
-        uint16_t flags;
-        volatile uint16_t index;
-        struct {
-            uint32_t id, length;
-        } entries[RING];
-        uint16_t available_event;
-    } used;
-    volatile uint16_t *notify;
-    uint16_t number;
-};
-
-static struct ring block_ring, receive_ring, transmit_ring;
+static struct bare_ring block_ring, receive_ring, transmit_ring;
 static _Alignas(4096) uint8_t data[16][1 << 20];
 static struct {
     uint32_t type, reserved;
@@ -47,131 +22,20 @@ static struct {
 } headers[16];
 static volatile uint8_t statuses[16];
 
-static void *pointer(uint64_t address)
-{
-    return (void *)(uintptr_t)address;
-}
-
-static uint64_t address(const volatile void *at)
-{
-    return (uint64_t)(uintptr_t)at;
-}
-
-/* ---- the transport (virtio 1.2, 4.1) ---- */
-
-struct transport {
-    uint8_t *common, *config;
-    uint8_t *notify;
-    uint32_t notify_multiplier;
-};
-
-static struct transport find_structures(unsigned slot)
-{
-    struct transport transport = {0};
-
-    for (unsigned at = bare_pci_read(slot, 0x34) & 0xfc; at != 0;) {
-        uint32_t head = bare_pci_read(slot, at);
-        unsigned bar = bare_pci_read(slot, at + 4) & 0xff;
-
-        if ((head & 0xff) == 9 && bar < 6) {
-            uint8_t *where = pointer(bare_pci_bar(slot, bar) + bare_pci_read(slot, at + 8));
-
-            switch (head >> 24) {
-            case 1:
-                transport.common = where;
-                break;
-            case 2:
-                transport.notify = where;
-                transport.notify_multiplier = bare_pci_read(slot, at + 16);
-                break;
-            case 4:
-                transport.config = where;
-                break;
-            default:
-                break;
-            }
-        }
-        at = head >> 8 & 0xfc;
-    }
-    return transport;
-}
-
-static void write8(uint8_t *at, uint8_t value)
-{
-    *(volatile uint8_t *)at = value;
-}
-
-static void write16(uint8_t *at, uint16_t value)
-{
-    *(volatile uint16_t *)(void *)at = value;
-}
-
-static void write32(uint8_t *at, uint32_t value)
-{
-    *(volatile uint32_t *)(void *)at = value;
-}
-
-static void set_up_ring(struct transport *transport, struct ring *ring, uint16_t number,
-                        uint16_t vector)
-{
-    uint8_t *common = transport->common;
-
-    ring->number = number;
-    write16(common + 0x16, number);
-    write16(common + 0x18, RING);
-    write16(common + 0x1a, vector);
-    write32(common + 0x20, (uint32_t)address(ring->descriptors));
-    write32(common + 0x24, 0);
-    write32(common + 0x28, (uint32_t)address(&ring->available));
-    write32(common + 0x2c, 0);
-    write32(common + 0x30, (uint32_t)address(&ring->used));
-    write32(common + 0x34, 0);
-    uint16_t offset = *(volatile uint16_t *)(void *)(common + 0x1e);
-    ring->notify =
-        (volatile uint16_t *)(void *)(transport->notify + offset * transport->notify_multiplier);
-    write16(common + 0x1c, 1);
-}
-
-/* Status and features: version 1 alone, and with it what `features` has of the low half. */
-static void negotiate(struct transport *transport, uint32_t features)
-{
-    uint8_t *common = transport->common;
-
-    write8(common + 0x14, 0);
-    write8(common + 0x14, 3);
-    write32(common + 0x08, 0);
-    write32(common + 0x0c, features);
-    write32(common + 0x08, 1);
-    write32(common + 0x0c, 1);
-    write8(common + 0x14, 11);
-}
-
-static void offer(struct ring *ring, uint16_t head)
-{
-    ring->available.entries[ring->available.index % RING] = head;
-    __atomic_store_n(&ring->available.index, (uint16_t)(ring->available.index + 1),
-                     __ATOMIC_RELEASE);
-}
-
-static void kick(struct ring *ring)
-{
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    *ring->notify = ring->number;
-}
-
 /* ---- disks ---- */
 
 static void prepare_block(unsigned depth, uint32_t size, bool write)
 {
     for (unsigned i = 0; i < depth; i++) {
-        struct descriptor *d = &block_ring.descriptors[3 * i];
+        struct bare_descriptor *d = &block_ring.descriptors[3 * i];
 
         headers[i].type = write ? 1 : 0;
-        d[0] = (struct descriptor){address(&headers[i]), 16, DESC_NEXT, (uint16_t)(3 * i + 1)};
-        d[1] = (struct descriptor){address(data[i]), size,
-                                   (uint16_t)(DESC_NEXT | (write ? 0 : DESC_WRITE)),
-                                   (uint16_t)(3 * i + 2)};
-        d[2] = (struct descriptor){address(&statuses[i]), 1, DESC_WRITE, 0};
+        d[0] = (struct bare_descriptor){bare_address(&headers[i]), 16, BARE_DESC_NEXT,
+                                        (uint16_t)(3 * i + 1)};
+        d[1] = (struct bare_descriptor){bare_address(data[i]), size,
+                                        (uint16_t)(BARE_DESC_NEXT | (write ? 0 : BARE_DESC_WRITE)),
+                                        (uint16_t)(3 * i + 2)};
+        d[2] = (struct bare_descriptor){bare_address(&statuses[i]), 1, BARE_DESC_WRITE, 0};
     }
 }
 
@@ -200,12 +64,12 @@ static void bench_block(const char *name, unsigned depth, uint32_t size, bool wr
             headers[slot].sector =
                 random ? (seed >> 33) % (sectors / (size / 512)) * (size / 512) : next;
             next = next + 2ull * (size / 512) > sectors ? 0 : next + size / 512;
-            offer(&block_ring, (uint16_t)(3 * slot));
+            bare_virtio_offer(&block_ring, (uint16_t)(3 * slot));
             started++;
             posted = true;
         }
         if (posted) {
-            kick(&block_ring);
+            bare_virtio_kick(&block_ring);
         }
         while (block_ring.used.index == seen_used) {
             seen = bare_wait(VECTOR_BLOCK, seen);
@@ -229,19 +93,19 @@ static void bench_block(const char *name, unsigned depth, uint32_t size, bool wr
 static void block(void)
 {
     int slot = bare_pci_find(VENDOR, BLOCK);
-    struct transport transport;
+    struct bare_transport transport;
     uint64_t sectors;
 
     if (slot < 0) {
         bare_print("no virtio disk\n");
         return;
     }
-    transport = find_structures((unsigned)slot);
-    negotiate(&transport, 0);
+    transport = bare_virtio_find((unsigned)slot);
+    bare_virtio_negotiate(&transport, 0);
     bare_pci_msix((unsigned)slot, 2, VECTOR_BLOCK - 1);
-    write16(transport.common + 0x10, 0);
-    set_up_ring(&transport, &block_ring, 0, 1);
-    write8(transport.common + 0x14, 15);
+    bare_write16(transport.common + 0x10, 0);
+    bare_virtio_ring(&transport, &block_ring, 0, 1);
+    bare_write8(transport.common + 0x14, 15);
     sectors = *(volatile uint64_t *)(void *)transport.config;
     bench_block("block_warm_up", 16, 1 << 20, false, false, sectors, (unsigned)(sectors >> 11));
     bench_block("block_read_4k_qd1", 1, 4096, false, true, sectors, 20000);
@@ -307,9 +171,9 @@ static void make_arp(uint8_t *frame, const uint8_t mac[6])
 
 static void post_receive(unsigned i, unsigned size)
 {
-    receive_ring.descriptors[i] =
-        (struct descriptor){address(data[8 + i % 8] + (i / 8) * 131072), size, DESC_WRITE, 0};
-    offer(&receive_ring, (uint16_t)i);
+    receive_ring.descriptors[i] = (struct bare_descriptor){
+        bare_address(data[8 + i % 8] + (i / 8) * 131072), size, BARE_DESC_WRITE, 0};
+    bare_virtio_offer(&receive_ring, (uint16_t)i);
 }
 
 /* Sends `count` frames, `batch` at a time. `answered`: each is answered by a frame, which is waited
@@ -323,16 +187,16 @@ static void bench_net(const char *name, unsigned size, unsigned batch, bool answ
 
     for (unsigned i = 0; i < batch; i++) {
         transmit_ring.descriptors[i] =
-            (struct descriptor){address(data[0]), NET_HEADER + size, 0, 0};
+            (struct bare_descriptor){bare_address(data[0]), NET_HEADER + size, 0, 0};
     }
     bare_print("START %s\n", name);
     while (done < count) {
         uint16_t came_end = (uint16_t)(came_used + (answered ? batch : 0));
 
         for (unsigned i = 0; i < batch; i++) {
-            offer(&transmit_ring, (uint16_t)i);
+            bare_virtio_offer(&transmit_ring, (uint16_t)i);
         }
-        kick(&transmit_ring);
+        bare_virtio_kick(&transmit_ring);
         sent_used = (uint16_t)(sent_used + batch);
         while (transmit_ring.used.index != sent_used ||
                (int16_t)(came_end - receive_ring.used.index) > 0) {
@@ -340,10 +204,11 @@ static void bench_net(const char *name, unsigned size, unsigned batch, bool answ
         }
         seen = bare_interrupts[VECTOR_NET - 32];
         while (came_used != receive_ring.used.index) {
-            offer(&receive_ring, (uint16_t)receive_ring.used.entries[came_used % RING].id);
+            bare_virtio_offer(&receive_ring,
+                              (uint16_t)receive_ring.used.entries[came_used % RING].id);
             came_used++;
         }
-        kick(&receive_ring);
+        bare_virtio_kick(&receive_ring);
         done += batch;
     }
     bare_print("END %s %u\n", name, done);
@@ -352,27 +217,27 @@ static void bench_net(const char *name, unsigned size, unsigned batch, bool answ
 static void net(void)
 {
     int slot = bare_pci_find(VENDOR, NET);
-    struct transport transport;
+    struct bare_transport transport;
     uint8_t mac[6];
 
     if (slot < 0) {
         bare_print("no virtio network card\n");
         return;
     }
-    transport = find_structures((unsigned)slot);
-    negotiate(&transport, 1u << 5); /* MAC */
+    transport = bare_virtio_find((unsigned)slot);
+    bare_virtio_negotiate(&transport, 1u << 5); /* MAC */
     bare_pci_msix((unsigned)slot, 3, VECTOR_NET - 1);
-    write16(transport.common + 0x10, 0);
-    set_up_ring(&transport, &receive_ring, 0, 1);
-    set_up_ring(&transport, &transmit_ring, 1, 1);
-    write8(transport.common + 0x14, 15);
+    bare_write16(transport.common + 0x10, 0);
+    bare_virtio_ring(&transport, &receive_ring, 0, 1);
+    bare_virtio_ring(&transport, &transmit_ring, 1, 1);
+    bare_write8(transport.common + 0x14, 15);
     for (unsigned i = 0; i < 6; i++) {
         mac[i] = ((volatile uint8_t *)transport.config)[i];
     }
     for (unsigned i = 0; i < RING; i++) {
         post_receive(i, 66000);
     }
-    kick(&receive_ring);
+    bare_virtio_kick(&receive_ring);
     memset(data[0], 0, NET_HEADER);
     make_arp(data[0] + NET_HEADER, mac);
     bench_net("net_arp", 60, 1, true, 1);

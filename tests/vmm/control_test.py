@@ -140,5 +140,6 @@ def nonsense_is_refused_and_harms_nobody(lab):
         machine.wait_for("TICK")
 
 
-main([status_pause_resume_metrics_and_quit, devices_are_counted, reset_boots_again, a_client_can_be_the_console,
-      nonsense_is_refused_and_harms_nobody])
+if __name__ == "__main__":
+    main([status_pause_resume_metrics_and_quit, devices_are_counted, reset_boots_again, a_client_can_be_the_console,
+          nonsense_is_refused_and_harms_nobody])
