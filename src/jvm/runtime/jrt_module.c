@@ -101,30 +101,49 @@ static struct job_object *field_of(const struct job_object *module, uint32_t at)
     return jrt_ref(module, at);
 }
 
-/* Why the request cannot be, NULL: it can. Loaders' lock held. */
-static const char *refusal_locked(const struct request *r, bool base, const char **ret_package)
+/* Why the request cannot be. */
+struct refusal {
+    bool defined;
+    const struct jrt_package *package; /* that is in another module already */
+};
+
+static bool refused_locked(const struct request *r, bool base, struct refusal *refusal)
 {
     for (job_offset_t at = r->loader->modules; at; at = jrt_module_at(at)->next) {
         if (jrt_module_at(at)->name == r->name) {
-            return "Module %s is already defined";
+            refusal->defined = true;
+            return true;
         }
     }
     for (uint32_t i = 0; i < r->count && !base; i++) {
         job_offset_t at = jrt_table_find(&r->loader->packages, r->packages[i]);
         const struct jrt_package *package = at ? jrt_package_at(at) : NULL;
-        if (!package) {
-            continue;
-        }
-        bool unnamed = !package->module || !jrt_module_at(package->module)->name;
-        if (!unnamed || package->has_classes) {
-            *ret_package = jrt_text(package->name);
-            return unnamed ? "Package %s for module %s is already in the unnamed module for "
-                             "class loader"
-                           : "Package %s for module %s is already in another module, %s, defined "
-                             "to the class loader";
+        if (package &&
+            (package->has_classes || (package->module && jrt_module_at(package->module)->name))) {
+            refusal->package = package;
+            return true;
         }
     }
-    return NULL;
+    return false;
+}
+
+static bool throw_refusal(const struct request *r, const struct refusal *refusal)
+{
+    if (refusal->defined) {
+        return jrt_throw(r->thread, JRT_IllegalStateException, "Module %s is already defined",
+                         jrt_text(r->name));
+    }
+    job_offset_t other = refusal->package->module;
+    if (other && jrt_module_at(other)->name) {
+        return jrt_throw(r->thread, JRT_IllegalStateException,
+                         "Package %s for module %s is already in another module, %s, defined to "
+                         "the class loader",
+                         jrt_text(refusal->package->name), jrt_text(r->name),
+                         jrt_text(jrt_module_at(other)->name));
+    }
+    return jrt_throw(r->thread, JRT_IllegalStateException,
+                     "Package %s for module %s is already in the unnamed module for class loader",
+                     jrt_text(refusal->package->name), jrt_text(r->name));
 }
 
 static struct jrt_module *make_locked(const struct request *r, bool open, job_offset_t version,
@@ -214,19 +233,13 @@ static bool check_prohibited(const struct request *r)
 static bool define(const struct request *r, bool open, job_offset_t version, job_offset_t location)
 {
     bool base = strcmp(jrt_text(r->name), "java.base") == 0;
-    const char *package = NULL;
+    struct refusal refusal = {0};
     pthread_mutex_lock(&jrt_loaders_lock);
-    const char *refusal = refusal_locked(r, base, &package);
-    struct jrt_module *module = refusal ? NULL : make_locked(r, open, version, location);
+    bool refused = refused_locked(r, base, &refusal);
+    struct jrt_module *module = refused ? NULL : make_locked(r, open, version, location);
     pthread_mutex_unlock(&jrt_loaders_lock);
-    if (refusal && package) {
-        return jrt_throw(r->thread, JRT_IllegalStateException,
-                         "Package %s for module %s is already in the class loader's modules",
-                         package, jrt_text(r->name));
-    }
-    if (refusal) {
-        return jrt_throw(r->thread, JRT_IllegalStateException, "Module %s is already defined",
-                         jrt_text(r->name));
+    if (refused) {
+        return throw_refusal(r, &refusal);
     }
     if (!module) {
         return no_memory(r->thread);

@@ -25,8 +25,8 @@ static const char *const oom_texts[] = {
     [JRT_OOM_METASPACE] = "Metaspace",
     [JRT_OOM_ARRAY_SIZE] = "Requested array size exceeds VM limit",
     [JRT_OOM_GC_OVERHEAD] = "GC overhead limit exceeded",
-    [JRT_OOM_THREAD] = "unable to create native thread: possibly out of memory or process/resource "
-                       "limits reached",
+    [JRT_OOM_THREAD] = ("unable to create native thread: possibly out of memory or "
+                        "process/resource limits reached"),
 };
 
 static jref_t ready_oom[ST_COUNT(oom_texts)]; /* roots; made at boot */
