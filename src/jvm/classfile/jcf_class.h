@@ -144,6 +144,8 @@ struct jcf_class {
     uint16_t method_count;
     const uint8_t *tags; /* enum jcf_tag */
     const union jcf_constant *constants;
+    const uint32_t *utf8_at;    /* NULL; where a class was put together again without its constants:
+                                   of each UTF8 where its text begins in the bytes */
     const uint16_t *interfaces; /* CLASS */
     const struct jcf_field *fields;
     const struct jcf_method *methods;
@@ -184,6 +186,10 @@ static inline uint32_t jcf_u4(const uint8_t *at)
 /* The text of a UTF8 constant. */
 static inline struct jcf_text jcf_utf8(const struct jcf_class *class, uint16_t index)
 {
+    if (class->utf8_at) {
+        const uint8_t *text = class->bytes + class->utf8_at[index];
+        return (struct jcf_text){text, jcf_u2(text - 2)};
+    }
     struct jcf_range range = class->constants[index].utf8;
     return (struct jcf_text){class->bytes + range.at, range.length};
 }

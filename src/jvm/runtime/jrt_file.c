@@ -186,6 +186,7 @@ void jrt_class_attributes(const struct jrt_class *class, struct jcf_class *ret_a
     const struct jrt_class_file *file = job_at(class->file);
     *ret_attributes = file->class;
     ret_attributes->bytes = jrt_pool_bytes(jrt_pool_of(class));
+    ret_attributes->utf8_at = job_at(jrt_pool_of(class)->values);
     ret_attributes->bootstrap_methods = file->bootstraps ? job_at(file->bootstraps) : NULL;
     ret_attributes->components = file->components ? job_at(file->components) : NULL;
 }

@@ -9,8 +9,8 @@
 #include "jvm/runtime/jrt_class.h"
 
 /* The class's attributes. `tags`, `constants`, `interfaces`, `fields` and `methods` are NULL: the
- * constant pool is jrt_pool.h's. `bytes`, ranges, bootstrap_methods and components are there. Not
- * for arrays and primitives. */
+ * constant pool is jrt_pool.h's (jcf_utf8 works). `bytes`, ranges, bootstrap_methods and components
+ * are there. Not for arrays and primitives. */
 void jrt_class_attributes(const struct jrt_class *class, struct jcf_class *ret_attributes);
 /* A declared method's and field's; names are those of the class file. A made method has none: all
  * zero. */
