@@ -88,7 +88,7 @@ static void drop_inner_segments(struct cpu *cpu)
 }
 
 /* The rest of a return in protected mode, which cannot fault. */
-static void commit(struct cpu *cpu, const struct frame *frame, unsigned opsize, uint16_t release)
+static void commit(struct cpu *cpu, const struct frame *frame, uint16_t release)
 {
     bool outward = frame->cpl > cpu->cpl;
 
@@ -102,15 +102,12 @@ static void commit(struct cpu *cpu, const struct frame *frame, unsigned opsize, 
     }
     if (frame->new_stack) {
         uint64_t sp = frame->sp + release;
-        uint64_t mask = cpu->stack_mask;
 
-        if (opsize == 2 && cpu->stack_size == 2) {
+        if (cpu->stack_size == 2) {
+            /* Of a stack of 16 bits SP alone is loaded, whatever was popped. */
             sp = (cpu->gpr[X86_RSP] & ~0xffffull) | (sp & 0xffff);
-        } else if (cpu->stack_size == 2) {
-            /* The upper half comes from the frame too. */
-            mask = 0xffffffffu;
         }
-        cpu->gpr[X86_RSP] = sp & (opsize == 2 ? ~0ull : mask);
+        cpu->gpr[X86_RSP] = cpu->stack_size == 8 ? sp : (uint32_t)sp;
     } else {
         struct cpu_stack stack = frame->stack;
 
@@ -171,7 +168,7 @@ enum cpu_result cpu_far_return(struct cpu *cpu, unsigned opsize, uint16_t releas
         !cpu_descriptor_accessed(cpu, &frame.code)) {
         return CPU_FAULT;
     }
-    commit(cpu, &frame, opsize, release);
+    commit(cpu, &frame, release);
     return CPU_JUMPED;
 }
 
@@ -301,7 +298,7 @@ enum cpu_result cpu_iret(struct cpu *cpu, unsigned opsize, uint64_t next_rip)
         return CPU_FAULT;
     }
     cpu_set_flags(cpu, frame.flags, mask);
-    commit(cpu, &frame, opsize, 0);
+    commit(cpu, &frame, 0);
     after_iret(cpu);
     return CPU_JUMPED;
 }

@@ -50,7 +50,9 @@ ST_NOINLINE enum cpu_result cpu_execute(struct cpu *cpu, const struct x86_insn *
     uint32_t attributes = x86_rows[insn->row].attributes;
 
     if ((attributes & (X86_PRIVILEGED | X86_NOT_REAL)) != 0) {
-        if ((attributes & X86_NOT_REAL) != 0 && !cpu->protected_mode) {
+        /* An instruction that is not there is undefined at every level. */
+        if (handler == cpu_int_undefined ||
+            ((attributes & X86_NOT_REAL) != 0 && !cpu->protected_mode)) {
             return cpu_raise(cpu, CPU_UD);
         }
         if ((attributes & X86_PRIVILEGED) != 0 && cpu->cpl != 0) {

@@ -237,6 +237,9 @@ enum cpu_result cpu_sys_monitor(struct cpu *cpu, const struct x86_insn *insn)
     enum x86_seg seg = insn->seg_override == X86_SEG_NONE ? X86_DS : insn->seg_override;
     uint8_t byte;
 
+    if (cpu->cpl != 0) {
+        return cpu_raise(cpu, CPU_UD);
+    }
     if ((cpu->gpr[X86_RCX] & 0xffffffffu) != 0) {
         return cpu_raise(cpu, CPU_GP);
     }
@@ -247,6 +250,9 @@ enum cpu_result cpu_sys_monitor(struct cpu *cpu, const struct x86_insn *insn)
 enum cpu_result cpu_sys_mwait(struct cpu *cpu, const struct x86_insn *insn)
 {
     (void)insn;
+    if (cpu->cpl != 0) {
+        return cpu_raise(cpu, CPU_UD);
+    }
     return (cpu->gpr[X86_RCX] & 0xfffffffeu) != 0 ? cpu_raise(cpu, CPU_GP) : CPU_END;
 }
 

@@ -70,7 +70,7 @@ enum cpu_result cpu_sys_rdpid(struct cpu *cpu, const struct x86_insn *insn)
 /* AMD's four counters of old stand still, and there are no others. */
 enum cpu_result cpu_sys_rdpmc(struct cpu *cpu, const struct x86_insn *insn)
 {
-    bool allowed = cpu->cpl == 0 || (cpu->cr4 & X86_CR4_PCE) != 0 || !cpu->protected_mode;
+    bool allowed = cpu->cpl == 0 || (cpu->cr4 & X86_CR4_PCE) != 0;
     bool there = cpu->shared->config.vendor == CPU_AMD && (uint32_t)cpu->gpr[X86_RCX] < 4;
 
     (void)insn;

@@ -130,13 +130,23 @@ static void step_by_new_flags(struct cpu *cpu)
     }
 }
 
+/* AMD's CPUs have no SYSENTER in long mode, Intel's no SYSCALL but in 64-bit mode (APM 3 and SDM
+ * 2B, of either). */
+static bool maker_has(const struct cpu *cpu, bool sysenter)
+{
+    if (cpu->shared->config.vendor == CPU_INTEL) {
+        return sysenter || cpu_in_64(cpu);
+    }
+    return !sysenter || !cpu->long_mode;
+}
+
 enum cpu_result cpu_sys_syscall(struct cpu *cpu, const struct x86_insn *insn)
 {
     uint16_t cs = (uint16_t)(cpu->star >> 32) & 0xfffcu;
     uint64_t next = cpu_next_rip(cpu, insn);
     uint64_t target;
 
-    if ((cpu->efer & X86_EFER_SCE) == 0 || (cpu->cr0 & X86_CR0_PE) == 0) {
+    if ((cpu->efer & X86_EFER_SCE) == 0 || (cpu->cr0 & X86_CR0_PE) == 0 || !maker_has(cpu, false)) {
         return cpu_raise(cpu, CPU_UD);
     }
     cpu->gpr[X86_RCX] = next;
@@ -183,6 +193,9 @@ enum cpu_result cpu_sys_sysenter(struct cpu *cpu, const struct x86_insn *insn)
     uint64_t mask = cpu->long_mode ? ~0ull : 0xffffffffu;
 
     (void)insn;
+    if (!maker_has(cpu, true)) {
+        return cpu_raise(cpu, CPU_UD);
+    }
     if ((cpu->cr0 & X86_CR0_PE) == 0 || cs == 0) {
         return cpu_raise(cpu, CPU_GP);
     }
@@ -201,6 +214,9 @@ enum cpu_result cpu_sys_sysexit(struct cpu *cpu, const struct x86_insn *insn)
     uint64_t rip = cpu->gpr[X86_RDX] & mask;
     uint64_t rsp = cpu->gpr[X86_RCX] & mask;
 
+    if (!maker_has(cpu, true)) {
+        return cpu_raise(cpu, CPU_UD);
+    }
     if ((cpu->cr0 & X86_CR0_PE) == 0 || cs == 0 || cpu->cpl != 0 ||
         (wide && (!cpu_canonical(rip) || !cpu_canonical(rsp)))) {
         return cpu_raise(cpu, CPU_GP);
