@@ -12,6 +12,9 @@ enum {
     PCI_DATA = 0xcfc
 };
 enum { CAPABILITY_MSIX = 0x11, LAPIC = 0xfee00000 };
+enum { MULTIBOOT = 0x36d76289 };
+
+extern const uint32_t bare_boot_magic, bare_boot_information;
 
 volatile uint32_t bare_interrupts[16];
 extern const char bare_entries[], bare_exception[];
@@ -32,6 +35,7 @@ void bare_print(const char *format, ...)
     va_start(args, format);
     st_vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    bare_out8(COM1 + 3, 3); /* bytes of 8 bits, which not every firmware set */
     for (const char *c = text; *c != '\0'; c++) {
         if (*c == '\n') {
             put('\r');
@@ -54,6 +58,43 @@ void bare_died(uint64_t a, uint64_t b, uint64_t address)
     bare_print("exception: stack %llx %llx, CR2 %llx\n", (unsigned long long)a,
                (unsigned long long)b, (unsigned long long)address);
     bare_exit(0x7f);
+}
+
+/* ---- the boot loader's information ---- */
+
+static const char *pvh_command_line(void)
+{
+    const uint64_t *information = (const uint64_t *)(uintptr_t)bare_boot_information;
+
+    return (const char *)(uintptr_t)information[3]; /* struct hvm_start_info */
+}
+
+static const char *multiboot_command_line(void)
+{
+    /* Multiboot 2, 3.6: total size, reserved, tags of type and size. */
+    const uint32_t *tag = (const uint32_t *)(uintptr_t)(bare_boot_information + 8);
+    const char *line = NULL;
+
+    while (tag[0] != 0) {
+        if (tag[0] == 3) { /* a module: GRUB's lines are short */
+            return (const char *)(uintptr_t)tag[2];
+        }
+        line = tag[0] == 1 ? (const char *)(tag + 2) : line;
+        tag += (tag[1] + 7) / 8 * 2;
+    }
+    return line;
+}
+
+void bare_command_line(char *to, size_t size)
+{
+    const char *from = bare_boot_magic == MULTIBOOT ? multiboot_command_line() : pvh_command_line();
+    size_t length = 0;
+
+    while (from != NULL && from[length] != '\0' && length + 1 < size) {
+        to[length] = from[length];
+        length++;
+    }
+    to[length] = '\0';
 }
 
 /* ---- interrupts ---- */

@@ -13,6 +13,11 @@
 /* The guest's own: where it begins. Returning stops the CPU. */
 void bare_main(void);
 
+/* Copies what the boot loader gave as the command line, as much of it as `size` takes with a
+ * closing zero; with multiboot, a module's bytes up to a zero if there is one. To be called before
+ * anything is written to memory below 1 MiB. */
+void bare_command_line(char *to, size_t size);
+
 /* Text to COM1 (st_snprintf's formats, at most 255 bytes). */
 void bare_print(const char *format, ...) ST_PRINTF(1, 2);
 

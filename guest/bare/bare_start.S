@@ -18,6 +18,8 @@ multiboot2:
     .globl start
 start:
     cli
+    movl %eax, bare_boot_magic
+    movl %ebx, bare_boot_information
     movl $stack_end, %esp
     movl $level3, %edi             /* 512 pages of 1 GiB */
     movl $0x83, %eax
@@ -86,6 +88,12 @@ bare_exception:
     movq %cr2, %rdx
     andq $-16, %rsp
     call bare_died
+
+    .data
+    .balign 4
+    .globl bare_boot_magic, bare_boot_information
+bare_boot_magic: .long 0
+bare_boot_information: .long 0
 
     .section .rodata
     .balign 8

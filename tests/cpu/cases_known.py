@@ -1,0 +1,96 @@
+"""Where other machines do otherwise than the software CPU in the image of cases, and what the manuals say.
+
+SDM is Intel's manual (March 2023), APM AMD's. explain() names the reason of one case's difference, or None: then it is one
+that nobody has looked at, and the test fails."""
+
+USER = ("v86", "16_3", "32_3", "c16_3", "c32_3", "64_3")
+SIXTEEN = ("real", "v86", "16_0", "16_3", "c16_0", "c16_3")
+LONG = ("c16_0", "c16_3", "c32_0", "c32_3", "64_0", "64_3")
+FAR = ("callf", "jmpf", "retf", "iret", "int", "int3", "into", "int1", "les", "lds", "lss", "lfs", "lgs", "mov", "pop")
+AC, SS, GP, PF, UD, NP, BP = 17, 12, 13, 14, 6, 11, 3
+
+
+class Both:
+    """The two outcomes of a case."""
+
+    def __init__(self, mine, other, fields):
+        self.op, self.mode, self.fields, self.case, self.mine, self.other = (
+            mine.op, mine.mode, fields, mine, mine.after, other.after)
+
+    def vectors(self, mine, other):
+        return (mine is None or self.mine["vector"] == mine) and (other is None or self.other["vector"] == other)
+
+    def flipped(self, field):
+        return self.mine[field] ^ self.other[field]
+
+    def within(self, *fields):
+        return self.fields <= set(fields)
+
+
+def is_fault_of_page(b):
+    return b.vectors(PF, None) or b.vectors(None, PF)
+
+
+# (peer, operations or None, what is seen, why it is so)
+KNOWN = [
+    ("QEMU", None, lambda b: b.within("tables") and b.vectors(PF, PF),
+     "whether a page is marked accessed by an access that faults is left open (SDM 3A 4.8)"),
+    ("QEMU", None, lambda b: b.within("error", "cr2", "tables") and b.vectors(PF, PF) and b.op not in FAR,
+     "QEMU reads what is read and written, and then writes it: the fault is that of a write (SDM 3A 4.7)"),
+    ("QEMU", None, lambda b: b.vectors(AC, None),
+     "QEMU checks no alignment in virtual-8086 mode and where descriptors are read (SDM 3A 6.15, #AC)"),
+    ("QEMU", "callf jmpf retf iret int", lambda b: b.within("tables"),
+     "QEMU does not mark all descriptors that it loads as accessed (SDM 3A 3.4.5.1)"),
+    ("QEMU", "callf retf iret", lambda b: b.mode in USER and is_fault_of_page(b),
+     "QEMU has the stack of far transfers accessed by the supervisor, SMAP included (SDM 3A 4.6.1)"),
+    ("QEMU", "int", lambda b: b.mode in LONG and b.within("error", "vector") and b.mine["vector"] in (GP, NP),
+     "QEMU's error codes name a gate of long mode by twice its number, and absent code before code of the wrong size "
+     "(SDM 3A 6.13, 6.14.1)"),
+    ("QEMU", "int", lambda b: b.mode == "64_0" and b.within("ss"),
+     "without a change of level a stack of the IST leaves SS alone (SDM 3A 6.14.4, 6.14.5)"),
+    ("QEMU", "callf", lambda b: b.within("cs", "ss", "rsp", "tables", "rip", "vector", "error", "cr2", "stack"),
+     "QEMU enters conforming code through a gate at the code's level; it runs at the caller's (SDM 3A 5.8.4)"),
+    ("QEMU", "callf jmpf iret", lambda b: b.mine["tr"] == b.other["tr"] and not b.fields & {"vector", "rip", "cs", "ss"},
+     "the upper halves of registers after a switch to a task of the 286 are undefined (SDM 3A 7.6)"),
+    ("QEMU", "callf jmpf retf", lambda b: b.vectors(GP, None) or b.vectors(None, GP),
+     "QEMU checks neither that code of long mode has one of L and D, nor all of a descriptor's rights (SDM 2A CALL, JMP)"),
+    ("QEMU", "clflush clflushopt clwb", lambda b: True,
+     "QEMU does nothing; the line is accessed as a byte is read (SDM 2A CLFLUSH)"),
+    ("QEMU", "crc32 movbe", lambda b: b.mode in SIXTEEN or b.case.bytes[0] in ("66", "67"),
+     "QEMU takes operands of 32 bits in 16-bit code (SDM 2A, operand-size attribute)"),
+    ("QEMU", "nop prefetchnta prefetcht0 prefetcht1 prefetcht2", lambda b: b.vectors(BP, UD),
+     "QEMU refuses some of the opcodes reserved as NOP (SDM 2D table A-3, 0F 18 to 0F 1F)"),
+    ("QEMU", "test", lambda b: b.vectors(None, UD), "QEMU has no /1 of F6 and F7, which is TEST (APM 3 table A-6)"),
+    ("QEMU", "int1", lambda b: b.vectors(1, UD), "QEMU refuses INT1 (SDM 2A INT1)"),
+    ("QEMU", "ltr", lambda b: b.mine["vector"] == GP, "QEMU loads a null selector (SDM 2A LTR: #GP(0))"),
+    ("QEMU", "mov", lambda b: b.within("cr0"), "reserved bits of CR0 read as zero (SDM 3A 2.5)"),
+    ("QEMU", "mov", lambda b: b.within("dr6", "dr7"), "reserved bits of DR6 and DR7 read as they are fixed (SDM 3B 18.2)"),
+    ("QEMU", "lss lfs lgs", lambda b: b.mode in LONG,
+     "QEMU has no far pointers with offsets of 64 bits, nor one over the edge of what is canonical (SDM 2A LDS)"),
+    ("QEMU", "popa", lambda b: b.vectors(PF, PF), "a fault leaves registers as they were before (SDM 3A 6.5)"),
+    ("QEMU", None, lambda b: b.mode in ("64_0", "64_3") and {"26", "2e", "36", "3e"} & set(b.case.bytes[:4]),
+     "QEMU adds the base of a segment for a prefix that 64-bit mode ignores (SDM 1 3.4.4)"),
+    ("QEMU", "enter", lambda b: b.within("tables", "error", "cr2"),
+     "which of ENTER's accesses comes first is left open (SDM 2A ENTER)"),
+    ("QEMU", None, lambda b: b.vectors(SS, GP) and b.mode in ("64_0", "64_3"),
+     "a stack that is not canonical is #SS (SDM 3A 6.15)"),
+    ("QEMU", "rdpmc", lambda b: True, "QEMU has no RDPMC (SDM 2B RDPMC)"),
+    ("QEMU", "syscall", lambda b: b.within("flags") and b.flipped("flags") & ~0x8d5 == 0,
+     "QEMU loses the arithmetic flags, which are masked by IA32_FMASK alone (SDM 2B SYSCALL)"),
+    ("QEMU", "sysenter sysexit", lambda b: b.mode in ("c16_0", "c16_3", "c32_0", "c32_3"),
+     "AMD's CPUs have no SYSENTER and SYSEXIT in long mode, which has compatibility mode (APM 3 SYSENTER)"),
+    ("QEMU", "sysret", lambda b: b.within("flags") and b.flipped("flags") == 0x20000,
+     "VM is not loaded (SDM 2B SYSRET)"),
+    ("QEMU", "rcl rcr", lambda b: b.vectors(PF, PF) and b.within("flags", "tables", "error", "cr2"),
+     "a fault leaves the flags as they were before (SDM 3A 6.5)"),
+    ("QEMU", "sysret", lambda b: b.vectors(UD, GP) and b.mode in ("real", "v86"), "#UD in real and virtual-8086 mode (SDM 2B SYSRET)"),
+    ("QEMU", "vmcall vmmcall", lambda b: True, "KVM's hypercalls are there (its CPUID leaf 40000001H), QEMU's TCG has none"),
+]
+
+
+def explain(peer, mine, other, fields):
+    both = Both(mine, other, fields)
+    for name, ops, test, why in KNOWN:
+        if name == peer and (ops is None or mine.op in ops.split()) and test(both):
+            return why
+    return None
