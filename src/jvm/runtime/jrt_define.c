@@ -395,11 +395,6 @@ static bool make_class(struct jrt_building *b)
     if (!jrt_lay_out(b->loader, class, b->scratch) || !jrt_keep_class_file(b)) {
         return no_metadata(b->thread);
     }
-    if (jrt_is_boot(b->loader) && !jrt_known_made(class)) {
-        return jrt_throw(b->thread, JRT_InternalError,
-                         "class %s of the library lacks a member that the machine needs",
-                         jrt_text(class->name));
-    }
     return true;
 }
 

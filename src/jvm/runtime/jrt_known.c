@@ -213,7 +213,7 @@ bool jrt_known_made(struct jrt_class *class)
     if (!know_fields(class, which) || !know_methods(class, which)) {
         return false;
     }
-    jrt_known.class[which] = class;
+    __atomic_store_n(&jrt_known.class[which], class, __ATOMIC_RELEASE);
     tell_collector(class, which);
     return true;
 }

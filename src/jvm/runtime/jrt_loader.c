@@ -172,7 +172,7 @@ struct jrt_class *jrt_loaded_class(struct jrt_loader *loader, job_offset_t name)
     return class ? jrt_class_at(class) : NULL;
 }
 
-enum added { ADDED, THERE_ALREADY, FORBIDDEN, NO_MEMORY };
+enum added { ADDED, THERE_ALREADY, FORBIDDEN, NO_MEMORY, LACKS_MEMBER };
 
 /* To a loader's dictionary; *class becomes the one that is there already. */
 static enum added add_locked(struct jrt_loader *loader, job_offset_t name, struct jrt_class **class)
@@ -193,8 +193,15 @@ static enum added publish(struct jrt_class **class)
 {
     struct jrt_loader *loader = jrt_loader_at((*class)->loader);
     pthread_mutex_lock(&jrt_loaders_lock);
-    enum added added =
-        (*class)->flags & JRT_CLASS_HIDDEN ? ADDED : add_locked(loader, (*class)->name, class);
+    enum added added = ADDED;
+    if (!((*class)->flags & JRT_CLASS_HIDDEN)) {
+        struct jrt_class *made = *class;
+        added = add_locked(loader, made->name, class);
+        /* Under the lock: whoever finds the class finds what is known of it. */
+        if (added == ADDED && jrt_is_boot(loader) && !jrt_known_made(made)) {
+            added = LACKS_MEMBER;
+        }
+    }
     if (added == ADDED) {
         (*class)->next = loader->classes;
         loader->classes = job_offset(*class);
@@ -311,6 +318,11 @@ struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader 
         return throw_forbidden(thread, loader, class);
     case NO_MEMORY:
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
+        return NULL;
+    case LACKS_MEMBER:
+        (void)jrt_throw(thread, JRT_InternalError,
+                        "class %s of the library lacks a member that the machine needs",
+                        jrt_text(class->name));
         return NULL;
     }
     log_load(class, definition->source);
