@@ -118,19 +118,25 @@ struct jrt_class *jrt_resolve_class(struct jrt_thread *thread, struct jrt_class 
     return class;
 }
 
-struct jrt_class *jrt_class_of_type(struct jrt_thread *thread, const char *type, size_t length,
-                                    struct jrt_class *in)
+struct jrt_class *jrt_class_of_descriptor(struct jrt_thread *thread, const char *descriptor,
+                                          size_t length, struct jrt_class *in)
 {
     if (length == 1) {
-        return jrt_known.primitive[jrt_type_of_char(type[0])];
+        return jrt_known.primitive[jrt_type_of_char(descriptor[0])];
     }
-    job_offset_t name =
-        type[0] == 'L' ? jrt_symbol(type + 1, length - 2) : jrt_symbol(type, length);
+    job_offset_t name = descriptor[0] == 'L' ? jrt_symbol(descriptor + 1, length - 2)
+                                             : jrt_symbol(descriptor, length);
     if (!name) {
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
         return NULL;
     }
-    struct jrt_class *class = jrt_need_class(thread, jrt_loader_at(in->loader), name);
+    return jrt_need_class(thread, jrt_loader_at(in->loader), name);
+}
+
+struct jrt_class *jrt_class_of_type(struct jrt_thread *thread, const char *type, size_t length,
+                                    struct jrt_class *in)
+{
+    struct jrt_class *class = jrt_class_of_descriptor(thread, type, length, in);
     return class && jrt_check_class_access(thread, in, class) ? class : NULL;
 }
 

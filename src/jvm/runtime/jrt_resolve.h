@@ -63,6 +63,11 @@ bool jrt_resolve_constant(struct jrt_thread *thread, struct jrt_class *in, uint1
 struct jrt_class *jrt_class_by_name(struct jrt_thread *thread, job_offset_t name,
                                     struct jrt_class *in) ST_MUST_CHECK;
 
+/* The class of a field descriptor (or of a method's result: V) as `in`'s loader sees it, whether
+ * `in` may use it or not: what reflection shows. */
+struct jrt_class *jrt_class_of_descriptor(struct jrt_thread *thread, const char *descriptor,
+                                          size_t length, struct jrt_class *in) ST_MUST_CHECK;
+
 /* Access of code of `from` to a class or to a member that `declaring` has and `through` names; no
  * exception made. */
 bool jrt_can_access_class(const struct jrt_class *from, const struct jrt_class *to);
