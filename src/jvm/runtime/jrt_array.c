@@ -58,8 +58,7 @@ static void set_object(struct jrt_class *class)
 
 static struct jrt_class *bare_class(struct jrt_loader *loader, job_offset_t name)
 {
-    struct jrt_class *class =
-        name ? jrt_meta(loader, JOB_META_WRITTEN, sizeof(struct jrt_class)) : NULL;
+    struct jrt_class *class = name ? jrt_class_slot() : NULL;
     if (class) {
         class->name = name;
         class->loader = job_offset(loader);

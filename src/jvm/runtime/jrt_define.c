@@ -368,7 +368,7 @@ static void set_flags(struct jrt_building *b)
 
 static bool make_class(struct jrt_building *b)
 {
-    struct jrt_class *class = jrt_meta(b->loader, JOB_META_WRITTEN, sizeof(*class));
+    struct jrt_class *class = jrt_class_slot();
     if (!class) {
         return no_metadata(b->thread);
     }

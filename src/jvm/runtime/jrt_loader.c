@@ -29,7 +29,7 @@
 pthread_mutex_t jrt_loaders_lock = PTHREAD_MUTEX_INITIALIZER;
 struct jrt_loader *jrt_boot_loader;
 
-static struct job_arena system_arena; /* [l] loaders' data themselves */
+static struct job_arena system_arena; /* [l] loaders' data and classes themselves */
 static job_offset_t all_loaders;      /* [l] without the boot loader */
 static job_offset_t free_loaders;     /* [l] */
 static uint32_t last_serial;          /* [l] */
@@ -47,6 +47,15 @@ void *jrt_meta(struct jrt_loader *loader, enum job_meta_kind kind, size_t size)
 void *jrt_class_meta(struct jrt_class *class, enum job_meta_kind kind, size_t size)
 {
     return jrt_meta(jrt_loader_at(class->loader), kind, size);
+}
+
+struct jrt_class *jrt_class_slot(void)
+{
+    pthread_mutex_lock(&jrt_loaders_lock);
+    struct jrt_class *class =
+        job_arena_alloc(&system_arena, JOB_META_WRITTEN, sizeof(struct jrt_class));
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    return class;
 }
 
 static struct jrt_loader *loader_new_locked(void)

@@ -51,6 +51,11 @@ job_offset_t jrt_package_name(job_offset_t class_name) ST_MUST_CHECK;
  * thrown yet. */
 void *jrt_meta(struct jrt_loader *loader, enum job_meta_kind kind, size_t size) ST_MUST_CHECK;
 
+/* Memory for a struct jrt_class, zeroed. It is never used for another class, not even when its
+ * class was unloaded: caches of calls know receivers' classes by their offsets. NULL: out of
+ * metadata. */
+struct jrt_class *jrt_class_slot(void) ST_MUST_CHECK;
+
 /* Makes a class of the bytes. It is not in the dictionary yet. NULL: an exception is pending. */
 struct jrt_class *jrt_make_class(struct jrt_thread *thread, struct jrt_loader *loader,
                                  const struct jrt_definition *definition) ST_MUST_CHECK;
