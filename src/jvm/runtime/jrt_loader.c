@@ -351,8 +351,11 @@ struct jrt_class *jrt_boot_class(struct jrt_thread *thread, job_offset_t name)
                                         .source = found.source,
                                         .keep_old = true};
     class = jrt_define_class(thread, jrt_boot_loader, &definition);
-    if (class && !jrt_package_at(class->package)->source) {
-        jrt_package_at(class->package)->source = jrt_symbol_of(found.source);
+    if (class) {
+        job_offset_t source = jrt_symbol_of(found.source);
+        pthread_mutex_lock(&jrt_loaders_lock);
+        jrt_package_at(class->package)->source = source;
+        pthread_mutex_unlock(&jrt_loaders_lock);
     }
     jrt_boot_done(&found);
     return class;

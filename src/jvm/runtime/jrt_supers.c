@@ -322,8 +322,10 @@ bool jrt_set_package(struct jrt_building *b)
         return false;
     }
     struct jrt_package *package = jrt_package_at(b->class->package);
+    pthread_mutex_lock(&jrt_loaders_lock);
     package->has_classes = true;
     b->class->module = package->module;
+    pthread_mutex_unlock(&jrt_loaders_lock);
     return true;
 }
 

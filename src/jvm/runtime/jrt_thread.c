@@ -69,7 +69,8 @@ static void wait_while_stopped(struct jrt_thread *thread)
 void jrt_to_vm(struct jrt_thread *thread)
 {
     __atomic_store_n(&thread->state, JRT_IN_VM, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST) != 0 && stop_owner != thread) {
+    if (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST) != 0 &&
+        __atomic_load_n(&stop_owner, __ATOMIC_RELAXED) != thread) {
         wait_while_stopped(thread);
     }
 }
@@ -89,7 +90,8 @@ ST_NOINLINE void jrt_poll(struct jrt_thread *thread)
 {
     uint32_t state = thread->state;
     __atomic_store_n(&thread->poll, 0, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST) != 0 && stop_owner != thread) {
+    if (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST) != 0 &&
+        __atomic_load_n(&stop_owner, __ATOMIC_RELAXED) != thread) {
         jrt_note_native_state(thread);
         wait_while_stopped(thread);
         __atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
