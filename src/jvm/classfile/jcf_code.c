@@ -65,28 +65,41 @@ int32_t jcf_line_of(const struct jcf_class *class, const struct jcf_method *meth
     return best;
 }
 
+bool jcf_next_local(const struct jcf_class *class, const struct jcf_method *method,
+                    struct jcf_local_cursor *cursor, struct jcf_local *ret_local)
+{
+    if (!cursor->begun) {
+        cursor->begun = true;
+        cursor->attribute = method->code_attributes.at + 2;
+        cursor->attributes_left =
+            method->has_local_variables ? jcf_u2(class->bytes + method->code_attributes.at) : 0;
+    }
+    while (cursor->at == cursor->end) {
+        struct attribute attribute;
+        if (!next_attribute(class, &cursor->attribute, &cursor->attributes_left, &attribute)) {
+            return false;
+        }
+        if (jcf_text_is(attribute.name, "LocalVariableTable")) {
+            cursor->at = attribute.at + 2;
+            cursor->end = attribute.at + attribute.length;
+        }
+    }
+    const uint8_t *p = class->bytes + cursor->at;
+    *ret_local =
+        (struct jcf_local){jcf_u2(p), jcf_u2(p + 2), jcf_u2(p + 4), jcf_u2(p + 6), jcf_u2(p + 8)};
+    cursor->at += 10;
+    return true;
+}
+
 bool jcf_local_at(const struct jcf_class *class, const struct jcf_method *method, uint32_t slot,
                   uint32_t pc, struct jcf_local *ret_local)
 {
-    if (!method->has_local_variables) {
-        return false;
-    }
-    uint32_t at = method->code_attributes.at + 2;
-    uint32_t left = jcf_u2(class->bytes + method->code_attributes.at);
-    struct attribute attribute;
-    while (next_attribute(class, &at, &left, &attribute)) {
-        if (!jcf_text_is(attribute.name, "LocalVariableTable")) {
-            continue;
-        }
-        uint32_t count = (attribute.length - 2) / 10;
-        for (uint32_t i = 0; i < count; i++) {
-            const uint8_t *p = class->bytes + attribute.at + 2 + i * 10;
-            struct jcf_local local = {jcf_u2(p), jcf_u2(p + 2), jcf_u2(p + 4), jcf_u2(p + 6),
-                                      jcf_u2(p + 8)};
-            if (local.slot == slot && pc >= local.start && pc - local.start < local.length) {
-                *ret_local = local;
-                return true;
-            }
+    struct jcf_local_cursor cursor = {0};
+    struct jcf_local local;
+    while (jcf_next_local(class, method, &cursor, &local)) {
+        if (local.slot == slot && pc >= local.start && pc - local.start < local.length) {
+            *ret_local = local;
+            return true;
         }
     }
     return false;

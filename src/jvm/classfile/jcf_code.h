@@ -46,6 +46,16 @@ struct jcf_local {
     uint16_t start, length, name, descriptor, slot;
 };
 
+/* One pass over the local variables: zero the cursor, call until false. */
+struct jcf_local_cursor {
+    uint32_t at, end;
+    uint32_t attribute;
+    uint32_t attributes_left;
+    bool begun;
+};
+bool jcf_next_local(const struct jcf_class *class, const struct jcf_method *method,
+                    struct jcf_local_cursor *cursor, struct jcf_local *ret_local);
+
 /* The variable in `slot` at `pc`; false: none is known. */
 bool jcf_local_at(const struct jcf_class *class, const struct jcf_method *method, uint32_t slot,
                   uint32_t pc, struct jcf_local *ret_local);

@@ -1,0 +1,122 @@
+"""Class files: our parser and verifier against a JDK 17.
+
+Every class of lib/modules must pass both. Then classes with a random change each are told of by HotSpot (defined, linked
+and initialized by Verdicts.java) and by class_checker: the verdicts, accepted or the class of the error, must agree.
+    classes_test.py CHECKER [--count N] [--seed N] [--messages]     --messages: those of agreeing errors that differ too
+"""
+import argparse
+import collections
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+JDKS = ("/usr/lib/jvm/java-17-openjdk-amd64", "/usr/lib/jvm/java-17-openjdk-arm64")
+# Below version 50 and, where the typed verifier refuses, in 50 itself, the library's inferring verifier decides.
+UNDECIDED = "old"
+
+
+def skip(why):
+    print("SKIPPED:", why)
+    sys.exit(77)
+
+
+def run(*words):
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=400)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(words)}: status {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def records(path):
+    """The (name, bytes) of a file of classes."""
+    data, at, found = open(path, "rb").read(), 0, []
+    while at < len(data):
+        parts = []
+        for _ in range(2):
+            length = struct.unpack_from(">I", data, at)[0]
+            parts.append(data[at + 4:at + 4 + length])
+            at += 4 + length
+        found.append(tuple(parts))
+    return found
+
+
+class Lab:
+    def __init__(self, checker, jdk, folder):
+        self.checker, self.jdk, self.folder = checker, jdk, folder
+        self.modules = os.path.join(jdk, "lib/modules")
+        run(os.path.join(jdk, "bin/javac"), "-d", folder, os.path.join(os.path.dirname(__file__), "Verdicts.java"))
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def ours(self, classes):
+        return run(self.checker, self.modules, "verdicts", classes).split("\n")[:-1]
+
+    def hotspots(self, classes):
+        run(os.path.join(self.jdk, "bin/java"), "--add-modules", "ALL-SYSTEM", "-Xint", "-XX:+UseSerialGC", "-Xmx512m", "-cp", self.folder, "Verdicts",
+            classes, classes + ".hotspot")
+        return open(classes + ".hotspot", encoding="utf-8", errors="replace").read().split("\n")[:-1]
+
+    def seeds(self, count):
+        """Classes that both accept as they are."""
+        run(self.checker, self.modules, "seeds", self.path("candidates"), str(count))
+        told = zip(records(self.path("candidates")), self.ours(self.path("candidates")),
+                   self.hotspots(self.path("candidates")))
+        with open(self.path("seeds"), "wb") as out:
+            for (name, data), ours, hotspots in told:
+                if ours == hotspots == "accepted":
+                    out.write(struct.pack(">I", len(name)) + name + struct.pack(">I", len(data)) + data)
+        return self.path("seeds")
+
+
+def kind(verdict):
+    return verdict.split(": ")[0]
+
+
+def compare(lab, count, seed, messages):
+    run(lab.checker, lab.modules, "mutate", lab.seeds(4000), lab.path("mutants"), str(count), str(seed))
+    ours, hotspots = lab.ours(lab.path("mutants")), lab.hotspots(lab.path("mutants"))
+    if not len(ours) == len(hotspots) == count:
+        sys.exit(f"{count} classes, {len(ours)} verdicts of ours, {len(hotspots)} of HotSpot's")
+    kinds, differ, worded = collections.Counter(), 0, 0
+    for number, (our, hotspot) in enumerate(zip(ours, hotspots)):
+        kinds[kind(our)] += 1
+        if kind(our) == UNDECIDED:
+            continue
+        if kind(our) != kind(hotspot):
+            differ += 1
+            print(f"class {number}: ours {our[:300]}\n    HotSpot's {hotspot[:300]}")
+        elif our != hotspot and ": " in our and our.split(": ", 1)[1]:
+            worded += 1
+            if messages:
+                print(f"class {number}: ours {our}\n    HotSpot's {hotspot}")
+    print(f"seed {seed}: {count} changed classes, {differ} verdicts differ, {worded} messages differ;",
+          ", ".join(f"{k} {n}" for k, n in kinds.most_common()))
+    if messages or differ:
+        shutil.copy(lab.path("mutants"), "mutants.bin")
+    return differ
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("checker")
+    parser.add_argument("--count", type=int, default=1000 if os.environ.get("STRATA_SHORT") else 10000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--messages", action="store_true")
+    args = parser.parse_args()
+    jdk = next((j for j in JDKS if os.path.exists(os.path.join(j, "lib/modules"))), None)
+    if jdk is None:
+        skip("openjdk-17-jre-headless is not installed")
+    print(run(args.checker, os.path.join(jdk, "lib/modules"), "all").strip().split("\n")[-1])
+    if not os.path.exists(os.path.join(jdk, "bin/javac")):
+        print("SKIPPED: openjdk-17-jdk-headless is not installed: no comparison with HotSpot")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        return 1 if compare(Lab(args.checker, jdk, folder), args.count, args.seed, args.messages) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
