@@ -15,6 +15,8 @@ enum {
     LINEAR_BITS = 48,
     XSAVE_AVX_OFFSET = 576,
     XSAVE_AVX_SIZE = 256,
+    XSAVE_PKRU_OFFSET = XSAVE_AVX_OFFSET + XSAVE_AVX_SIZE,
+    XSAVE_PKRU_SIZE = 8,
 };
 #define LEAF_EXTENDED 0x80000000u
 #define LEAF_EXTENDED_LAST 0x80000021u
@@ -61,6 +63,7 @@ uint64_t cpu_cr4_allowed(const struct cpu *cpu)
         {X86_CR4_UMIP, CPU_WORD_7_ECX, 2},   {X86_CR4_FSGSBASE, CPU_WORD_7_EBX, 0},
         {X86_CR4_PCIDE, CPU_WORD_1_ECX, 17}, {X86_CR4_OSXSAVE, CPU_WORD_1_ECX, 26},
         {X86_CR4_SMEP, CPU_WORD_7_EBX, 7},   {X86_CR4_SMAP, CPU_WORD_7_EBX, 20},
+        {X86_CR4_PKE, CPU_WORD_7_ECX, 3},    {X86_CR4_PKS, CPU_WORD_7_ECX, 31},
     };
     uint64_t bits = X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE |
                     X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
@@ -86,7 +89,8 @@ uint64_t cpu_xcr0_allowed(const struct cpu *cpu)
 {
     uint64_t bits = X86_XCR0_X87 | X86_XCR0_SSE;
 
-    return has_bit(cpu, CPU_WORD_1_ECX, 28) ? bits | X86_XCR0_AVX : bits;
+    bits |= has_bit(cpu, CPU_WORD_1_ECX, 28) ? X86_XCR0_AVX : 0;
+    return has_bit(cpu, CPU_WORD_7_ECX, 3) ? bits | X86_XCR0_PKRU : bits;
 }
 
 bool cpu_xcr0_valid(const struct cpu *cpu, uint64_t value)
@@ -151,7 +155,16 @@ static void leaf_11(const struct cpu *cpu, uint32_t subleaf, struct registers *r
 
 static uint32_t xsave_size(uint64_t xcr0)
 {
+    if ((xcr0 & X86_XCR0_PKRU) != 0) {
+        return XSAVE_PKRU_OFFSET + XSAVE_PKRU_SIZE;
+    }
     return (xcr0 & X86_XCR0_AVX) != 0 ? XSAVE_AVX_OFFSET + XSAVE_AVX_SIZE : XSAVE_AVX_OFFSET;
+}
+
+static uint32_t compacted_size(uint64_t xcr0)
+{
+    return XSAVE_AVX_OFFSET + ((xcr0 & X86_XCR0_AVX) != 0 ? XSAVE_AVX_SIZE : 0) +
+           ((xcr0 & X86_XCR0_PKRU) != 0 ? XSAVE_PKRU_SIZE : 0);
 }
 
 static void leaf_13(const struct cpu *cpu, uint32_t subleaf, struct registers *r)
@@ -167,11 +180,16 @@ static void leaf_13(const struct cpu *cpu, uint32_t subleaf, struct registers *r
         break;
     case 1:
         r->eax = word(cpu, CPU_WORD_D1_EAX);
-        r->ebx = xsave_size(cpu->xcr0);
+        r->ebx = compacted_size(cpu->xcr0);
         break;
     case 2:
         if ((allowed & X86_XCR0_AVX) != 0) {
             *r = (struct registers){XSAVE_AVX_SIZE, XSAVE_AVX_OFFSET, 0, 0};
+        }
+        break;
+    case 9:
+        if ((allowed & X86_XCR0_PKRU) != 0) {
+            *r = (struct registers){XSAVE_PKRU_SIZE, XSAVE_PKRU_OFFSET, 0, 0};
         }
         break;
     default:
@@ -201,6 +219,9 @@ static void basic(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, struct
             r->ebx = word(cpu, CPU_WORD_7_EBX);
             r->ecx = word(cpu, CPU_WORD_7_ECX);
             r->edx = word(cpu, CPU_WORD_7_EDX);
+            if ((cpu->cr4 & X86_CR4_PKE) != 0) {
+                r->ecx |= 1u << 4;
+            }
         }
         break;
     case 11:

@@ -184,10 +184,9 @@ static uint64_t gate(uint16_t selector, uint32_t offset, uint8_t type)
            (uint64_t)(offset >> 16) << 48;
 }
 
-static int machine_setup_model(enum cpu_model model, unsigned count)
+static int machine_setup_config(const struct cpu_config *config)
 {
     static struct plat_ops ops;
-    struct cpu_config config = {.model = model, .count = count};
     struct st_err err;
     int r;
 
@@ -216,11 +215,18 @@ static int machine_setup_model(enum cpu_model model, unsigned count)
                                    .hypercall = test_hypercall};
     tm.pic_vector = -1;
     tm.eoi_vector = -1;
-    if (cpu_set_create(&tm.set, &config, &err) < 0) {
+    if (cpu_set_create(&tm.set, config, &err) < 0) {
         fail_msg("%s", err.msg);
     }
     assert_int_equal(vcpu_get_state(tm.set.vcpus[0], &tm.state), 0);
     return 0;
+}
+
+static ST_UNUSED int machine_setup_model(enum cpu_model model, unsigned count)
+{
+    const struct cpu_config config = {.model = model, .count = count};
+
+    return machine_setup_config(&config);
 }
 
 static int machine_setup(void **state)

@@ -199,6 +199,14 @@ bool cpu_set_cr3(struct cpu *cpu, uint64_t value)
     return true;
 }
 
+void cpu_set_pkru(struct cpu *cpu, uint32_t value)
+{
+    if (cpu->pkru != value) {
+        cpu->pkru = value;
+        cpu_tlb_flush(cpu);
+    }
+}
+
 bool cpu_set_cr4(struct cpu *cpu, uint64_t value)
 {
     uint64_t changed = value ^ cpu->cr4;
@@ -214,7 +222,7 @@ bool cpu_set_cr4(struct cpu *cpu, uint64_t value)
         return false;
     }
     cpu->cr4 = value;
-    if ((changed & (paging | X86_CR4_SMAP | X86_CR4_PCIDE)) != 0) {
+    if ((changed & (paging | X86_CR4_SMAP | X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_PKS)) != 0) {
         cpu_tlb_flush(cpu);
     }
     cpu_mode_update(cpu);

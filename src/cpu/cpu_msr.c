@@ -89,6 +89,8 @@ static uint64_t *plain(struct cpu *cpu, uint32_t msr)
         return &cpu->debugctl;
     case X86_MSR_MCG_STATUS:
         return &cpu->mcg_status;
+    case X86_MSR_PKRS:
+        return (cpu->shared->features.words[CPU_WORD_7_ECX] >> 31) != 0 ? &cpu->pkrs : NULL;
     case X86_MSR_KVM_POLL_CONTROL:
         return &cpu->kvm_poll_control;
     default:
@@ -214,6 +216,7 @@ static bool valid(uint32_t msr, uint64_t value)
     case X86_MSR_TSC_AUX:
     case X86_MSR_SFMASK:
     case X86_MSR_SYSENTER_CS:
+    case X86_MSR_PKRS:
         return value >> 32 == 0;
     case X86_MSR_PAT:
         return memory_types(value, true);
@@ -239,6 +242,8 @@ static bool write_plain(struct cpu *cpu, uint32_t msr, uint64_t *field, uint64_t
         cpu_segment_update(cpu, X86_FS);
     } else if (msr == X86_MSR_GS_BASE) {
         cpu_segment_update(cpu, X86_GS);
+    } else if (msr == X86_MSR_PKRS) {
+        cpu_tlb_flush(cpu);
     }
     return true;
 }

@@ -257,6 +257,84 @@ static void pcids_keep_their_entries(void **state)
     assert_int_equal(tm.state.cr3, TABLES);
 }
 
+static int setup_keys(void **state)
+{
+    struct cpu_config config = {.count = 1};
+    struct st_err err;
+
+    (void)state;
+    assert_int_equal(cpu_model_parse("baseline,+pku,+pks", &config, &err), 0);
+    return machine_setup_config(&config);
+}
+
+enum { KEY_1_NO_ACCESS = 4, KEY_1_NO_WRITE = 8 };
+#define KEY_1 (UINT64_C(1) << X86_PTE_KEY_SHIFT)
+
+static void a_protection_key_forbids_data_of_user_pages(void **state)
+{
+    (void)state;
+    long_mode(0);
+    tm.state.cr4 |= X86_CR4_PKE;
+    set_pte(PAGE | 7 | KEY_1);
+    put64(PAGE, 0xf4); /* code is not data */
+    /* mov eax, [PAGE]; mov eax, KEY_1_NO_ACCESS; xor ecx, ecx; xor edx, edx; wrpkru;
+     * mov ebx, [PAGE] */
+    RUN(0x8b, 0x04, 0x25, 0, 0, 6, 0, 0xb8, KEY_1_NO_ACCESS, 0, 0, 0, 0x31, 0xc9, 0x31, 0xd2, 0x0f,
+        0x01, 0xef, 0x8b, 0x1c, 0x25, 0, 0, 6, 0, 0xf4);
+    assert_vector(14);
+    assert_int_equal(frame64(0), X86_PF_P | X86_PF_PK);
+    assert_int_equal(tm.state.cr2, PAGE);
+    assert_int_equal(tm.state.pkru, KEY_1_NO_ACCESS);
+    long_mode(0);
+    tm.state.activity = VCPU_RUNNING;
+    tm.state.cr4 |= X86_CR4_PKE;
+    set_pte(PAGE | 7 | KEY_1);
+    tm.state.gpr[X86_RAX] = PAGE;
+    RUN(0xff, 0xe0); /* jmp rax */
+    assert_halted(PAGE + 1);
+}
+
+static void a_protection_key_forbids_writing(void **state)
+{
+    (void)state;
+    long_mode(0);
+    tm.state.cr4 |= X86_CR4_PKE;
+    tm.state.pkru = KEY_1_NO_WRITE;
+    set_pte(PAGE | 7 | KEY_1);
+    put64(PAGE, 5);
+    /* mov eax, [PAGE]; mov [PAGE], eax */
+    RUN(0x8b, 0x04, 0x25, 0, 0, 6, 0, 0x89, 0x04, 0x25, 0, 0, 6, 0, 0xf4);
+    assert_vector(14);
+    assert_int_equal(tm.state.gpr[X86_RAX], 5);
+    assert_int_equal(frame64(0), X86_PF_P | X86_PF_W | X86_PF_PK);
+}
+
+static void supervisor_pages_have_keys_of_their_own(void **state)
+{
+    (void)state;
+    long_mode(0);
+    tm.state.cr4 |= X86_CR4_PKS | X86_CR4_PKE;
+    tm.state.pkru = KEY_1_NO_ACCESS;
+    set_pte(PAGE | 3 | KEY_1);
+    put64(PAGE, 5);
+    tm.state.gpr[X86_RCX] = X86_MSR_PKRS;
+    /* mov eax, [PAGE]; mov ebx, eax; mov eax, KEY_1_NO_ACCESS; xor edx, edx; wrmsr;
+     * mov eax, [PAGE] */
+    RUN(0x8b, 0x04, 0x25, 0, 0, 6, 0, 0x89, 0xc3, 0xb8, KEY_1_NO_ACCESS, 0, 0, 0, 0x31, 0xd2, 0x0f,
+        0x30, 0x8b, 0x04, 0x25, 0, 0, 6, 0, 0xf4);
+    assert_vector(14);
+    assert_int_equal(tm.state.gpr[X86_RBX], 5);
+    assert_int_equal(frame64(0), X86_PF_P | X86_PF_PK);
+}
+
+static void keys_must_be_asked_for(void **state)
+{
+    (void)state;
+    long_mode(0);
+    RUN(0x31, 0xc9, 0x0f, 0x01, 0xee, 0xf4); /* xor ecx, ecx; rdpkru */
+    assert_vector(6);
+}
+
 static void legacy_paging_knows_4_mib_pages(void **state)
 {
     (void)state;
@@ -316,6 +394,13 @@ int main(void)
         TEST(devices_are_reached_through_the_bus),
         TEST(non_canonical_addresses_are_no_page_faults),
         TEST(pcids_keep_their_entries),
+        cmocka_unit_test_setup_teardown(a_protection_key_forbids_data_of_user_pages, setup_keys,
+                                        machine_teardown),
+        cmocka_unit_test_setup_teardown(a_protection_key_forbids_writing, setup_keys,
+                                        machine_teardown),
+        cmocka_unit_test_setup_teardown(supervisor_pages_have_keys_of_their_own, setup_keys,
+                                        machine_teardown),
+        TEST(keys_must_be_asked_for),
         TEST(legacy_paging_knows_4_mib_pages),
         TEST(pae_loads_its_pointers_with_cr3),
     };

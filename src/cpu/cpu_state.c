@@ -27,6 +27,8 @@ static struct cpu_segment segment_in(const struct vcpu_segment *s)
     X(cr3)                                                                                         \
     X(cr4)                                                                                         \
     X(xcr0)                                                                                        \
+    X(pkru)                                                                                        \
+    X(pkrs)                                                                                        \
     X(dr6)                                                                                         \
     X(dr7)                                                                                         \
     X(efer)                                                                                        \
@@ -140,6 +142,9 @@ static int check_control(const struct cpu *cpu, const struct vcpu_state *s, stru
     }
     if ((s->cr3 & ~CPU_PHYSICAL_MASK) != 0) {
         return wrong(err, "cr3", s->cr3);
+    }
+    if (s->pkru >> 32 != 0 || s->pkrs >> 32 != 0) {
+        return st_fail(err, ST_EINVAL, "pkru or pkrs: bits above 31");
     }
     if (!cpu_xcr0_valid(cpu, s->xcr0)) {
         return st_fail(err, ST_EUNSUPPORTED, "xcr0: this CPU does not have all bits of %#llx",

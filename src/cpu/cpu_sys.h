@@ -33,6 +33,8 @@ void cpu_segment_update(struct cpu *cpu, enum x86_seg seg);
 bool cpu_set_cr0(struct cpu *cpu, uint64_t value);
 bool cpu_set_cr3(struct cpu *cpu, uint64_t value);
 bool cpu_set_cr4(struct cpu *cpu, uint64_t value);
+/* The rights of user pages by protection key. What is cached of them goes: end the block. */
+void cpu_set_pkru(struct cpu *cpu, uint32_t value);
 bool cpu_set_efer(struct cpu *cpu, uint64_t value);
 
 /* ---- segments (cpu_segment.c) ---- */

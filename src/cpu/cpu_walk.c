@@ -184,6 +184,22 @@ static bool permitted(const struct walk *walk, enum cpu_access_kind kind,
     return kind != CPU_WRITE || walk->writable || (cpu->cr0 & X86_CR0_WP) == 0;
 }
 
+/* Whether the rights of the page's protection key forbid the access (SDM 3A 4.6.2). */
+static bool key_denies(const struct walk *walk, enum cpu_access_kind kind,
+                       enum cpu_privilege privilege)
+{
+    const struct cpu *cpu = walk->cpu;
+    unsigned key = (unsigned)(walk->entry >> X86_PTE_KEY_SHIFT & 15);
+    uint64_t rights = (walk->user ? cpu->pkru : cpu->pkrs) >> 2 * key & 3;
+
+    if (rights == 0 || kind == CPU_FETCH || !cpu->long_mode ||
+        (cpu->cr4 & (walk->user ? X86_CR4_PKE : X86_CR4_PKS)) == 0) {
+        return false;
+    }
+    return (rights & 1) != 0 ||
+           (kind == CPU_WRITE && (privilege == CPU_PRIV_USER || (cpu->cr0 & X86_CR0_WP) != 0));
+}
+
 /* The bits of an error code that tell of the access rather than of the tables. */
 static uint32_t access_bits(const struct cpu *cpu, enum cpu_access_kind kind,
                             enum cpu_privilege privilege)
@@ -242,6 +258,9 @@ uint32_t cpu_walk(struct cpu *cpu, uint64_t linear, enum cpu_access_kind kind,
         }
         if (result != 0) {
             return result | access;
+        }
+        if (key_denies(&walk, kind, privilege)) {
+            return CPU_WALK_FAULT | X86_PF_P | X86_PF_PK | access;
         }
         if (!permitted(&walk, kind, privilege)) {
             return CPU_WALK_FAULT | X86_PF_P | access;

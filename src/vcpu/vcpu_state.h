@@ -57,6 +57,7 @@ struct vcpu_state {
         uint16_t limit;
     } gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4, cr8, xcr0;
+    uint64_t pkru, pkrs; /* the first is no part of xsave here */
     uint64_t dr[4], dr6, dr7;
 
     uint64_t efer, star, lstar, cstar, sfmask, kernel_gs_base;

@@ -143,6 +143,7 @@ enum x86_msr {
     X86_MSR_MTRR_DEF_TYPE = 0x2ff,
     X86_MSR_MC0_CTL = 0x400, /* CTL, STATUS, ADDR, MISC of bank n from 0x400 + 4n */
     X86_MSR_TSC_DEADLINE = 0x6e0,
+    X86_MSR_PKRS = 0x6e1,
     X86_MSR_X2APIC = 0x800, /* to 0x8ff: xAPIC offset >> 4 */
     X86_MSR_XSS = 0xda0,
     X86_MSR_KVM_WALL_CLOCK = 0x4b564d00,

@@ -27,12 +27,16 @@ enum cpu_image {
     CPU_IMAGE_AVX = 576,    /* of the standard format */
     CPU_IMAGE_AVX_SIZE = 256,
     CPU_IMAGE_SIZE = 832,
+    CPU_IMAGE_PKRU = 832, /* of the standard format */
+    CPU_IMAGE_PKRU_SIZE = 8,
+    CPU_IMAGE_WHOLE = 840,
 };
 
 enum cpu_component {
     CPU_COMPONENT_X87 = 1,
     CPU_COMPONENT_SSE = 2,
     CPU_COMPONENT_AVX = 4,
+    CPU_COMPONENT_PKRU = 1 << 9,
 };
 
 /* Bytes 0-23 and 32-159 of an image. `wide`: FIP and FDP of 64 bits instead of 32 with selectors.
@@ -46,7 +50,8 @@ void cpu_image_save_xmm(const struct cpu *cpu, uint8_t *image, unsigned count);
 void cpu_image_load_xmm(struct cpu *cpu, const uint8_t *image, unsigned count);
 void cpu_image_save_avx(const struct cpu *cpu, uint8_t *upper, unsigned count);
 void cpu_image_load_avx(struct cpu *cpu, const uint8_t *upper, unsigned count);
-/* Which of the components are not in their initial state. */
+/* Which of the components are not in their initial state; PKRU, which is no part of struct cpu_fpu,
+ * is not looked at. */
 uint64_t cpu_image_in_use(const struct cpu *cpu);
 
 /* Puts a status word right that was loaded: whether an unmasked exception waits (bits 7, 15). */

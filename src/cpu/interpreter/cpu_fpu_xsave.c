@@ -3,6 +3,7 @@
  * 13.7 to 13.11), and MXCSR's own instructions.
  */
 #include "base/memops.h"
+#include "cpu/cpu_sys.h"
 #include "cpu/interpreter/cpu_access.h"
 #include "cpu/interpreter/cpu_fpu_image.h"
 #include "cpu/interpreter/cpu_simd.h"
@@ -163,12 +164,23 @@ static bool begin_xsave(struct cpu *cpu, const struct x86_insn *insn, struct are
     return find_area(cpu, insn, XSAVE_ALIGN, ret_area);
 }
 
-/* The components of `components` to their places, AVX's at byte `avx_at`. The area was probed. */
+static uint64_t in_use_of(const struct cpu *cpu)
+{
+    return cpu_image_in_use(cpu) | (cpu->pkru != 0 ? CPU_COMPONENT_PKRU : 0);
+}
+
+/* Where PKRU is in an area that is compacted to these components: AVX alone may come before it. */
+static unsigned compacted_pkru(uint64_t components)
+{
+    return CPU_IMAGE_AVX + ((components & CPU_COMPONENT_AVX) ? CPU_IMAGE_AVX_SIZE : 0);
+}
+
+/* The components of `components` to their places, PKRU at byte `pkru_at`. The area was probed. */
 static bool store_components(const struct area *area, const struct x86_insn *insn,
-                             uint64_t components, bool mxcsr, unsigned avx_at)
+                             uint64_t components, bool mxcsr, unsigned pkru_at)
 {
     struct cpu *cpu = area->cpu;
-    uint8_t image[CPU_IMAGE_SIZE] = {0};
+    uint8_t image[CPU_IMAGE_WHOLE] = {0};
     unsigned count = registers(insn);
 
     if (components & CPU_COMPONENT_X87) {
@@ -191,15 +203,23 @@ static bool store_components(const struct area *area, const struct x86_insn *ins
         }
     }
     if (components & CPU_COMPONENT_AVX) {
-        cpu_image_save_avx(cpu, image + avx_at, count);
-        return store(area, image, avx_at, avx_at + count * 16);
+        cpu_image_save_avx(cpu, image + CPU_IMAGE_AVX, count);
+        if (!store(area, image, CPU_IMAGE_AVX, CPU_IMAGE_AVX + count * 16)) {
+            return false;
+        }
+    }
+    if (components & CPU_COMPONENT_PKRU) {
+        memcpy(image + pkru_at, &cpu->pkru, CPU_IMAGE_PKRU_SIZE);
+        return store(area, image, pkru_at, pkru_at + CPU_IMAGE_PKRU_SIZE);
     }
     return true;
 }
 
 static unsigned standard_size(uint64_t components)
 {
-    return (components & CPU_COMPONENT_AVX) ? CPU_IMAGE_SIZE : CPU_IMAGE_AVX;
+    return (components & CPU_COMPONENT_PKRU)  ? CPU_IMAGE_WHOLE
+           : (components & CPU_COMPONENT_AVX) ? CPU_IMAGE_SIZE
+                                              : CPU_IMAGE_AVX;
 }
 
 /* XSAVE, and XSAVEOPT, which leaves out what is in its initial state. */
@@ -214,12 +234,13 @@ static enum cpu_result save_standard(struct cpu *cpu, const struct x86_insn *ins
         return CPU_FAULT;
     }
     cpu_fpu_unload_x87(cpu);
-    in_use = cpu_image_in_use(cpu);
+    in_use = in_use_of(cpu);
     memcpy(&found, header + CPU_IMAGE_HEADER, sizeof(found));
     found = (found & ~wanted) | (in_use & wanted);
     memcpy(header + CPU_IMAGE_HEADER, &found, sizeof(found));
     if (!store_components(&area, insn, optimized ? wanted & in_use : wanted,
-                          (wanted & (CPU_COMPONENT_SSE | CPU_COMPONENT_AVX)) != 0, CPU_IMAGE_AVX) ||
+                          (wanted & (CPU_COMPONENT_SSE | CPU_COMPONENT_AVX)) != 0,
+                          CPU_IMAGE_PKRU) ||
         !store(&area, header, CPU_IMAGE_HEADER, CPU_IMAGE_HEADER + 8)) {
         return CPU_FAULT;
     }
@@ -240,23 +261,28 @@ static enum cpu_result xsavec(struct cpu *cpu, const struct x86_insn *insn)
 {
     uint64_t wanted, header[2];
     uint8_t bytes[CPU_IMAGE_AVX];
+    unsigned pkru_at;
     struct area area;
 
-    if (!begin_xsave(cpu, insn, &area, &wanted) || !probe(&area, standard_size(wanted))) {
+    if (!begin_xsave(cpu, insn, &area, &wanted)) {
+        return CPU_FAULT;
+    }
+    pkru_at = compacted_pkru(wanted);
+    if (!probe(&area, (wanted & CPU_COMPONENT_PKRU) ? pkru_at + CPU_IMAGE_PKRU_SIZE : pkru_at)) {
         return CPU_FAULT;
     }
     cpu_fpu_unload_x87(cpu);
-    header[0] = cpu_image_in_use(cpu);
+    header[0] = in_use_of(cpu);
     if (cpu_fpu_mxcsr(cpu) != X86_MXCSR_RESET) {
         header[0] |= CPU_COMPONENT_SSE;
     }
     header[0] &= wanted;
     header[1] = wanted | COMPACTED;
     memcpy(bytes + CPU_IMAGE_HEADER, header, sizeof(header));
-    /* AVX is the only component after the header, so that it lies where the standard format has it.
+    /* AVX is the first component after the header, so that it lies where the standard format has
+     * it.
      */
-    if (!store_components(&area, insn, header[0], (header[0] & CPU_COMPONENT_SSE) != 0,
-                          CPU_IMAGE_AVX) ||
+    if (!store_components(&area, insn, header[0], (header[0] & CPU_COMPONENT_SSE) != 0, pkru_at) ||
         !store(&area, bytes, CPU_IMAGE_HEADER, CPU_IMAGE_HEADER + (unsigned)sizeof(header))) {
         return CPU_FAULT;
     }
@@ -283,8 +309,9 @@ static bool header_is_valid(const struct cpu *cpu, const uint8_t *image)
 
 static enum cpu_result xrstor(struct cpu *cpu, const struct x86_insn *insn)
 {
-    uint8_t image[CPU_IMAGE_SIZE];
-    uint64_t wanted, header[2], present;
+    uint8_t image[CPU_IMAGE_WHOLE];
+    uint64_t wanted, header[2], present, pkru = 0;
+    unsigned pkru_at;
     bool compacted, mxcsr;
     struct area area;
 
@@ -306,6 +333,13 @@ static enum cpu_result xrstor(struct cpu *cpu, const struct x86_insn *insn)
         !load(&area, image, CPU_IMAGE_AVX, CPU_IMAGE_AVX + registers(insn) * 16)) {
         return CPU_FAULT;
     }
+    pkru_at = compacted ? compacted_pkru(header[1]) : CPU_IMAGE_PKRU;
+    if (present & CPU_COMPONENT_PKRU) {
+        if (!load(&area, image, pkru_at, pkru_at + CPU_IMAGE_PKRU_SIZE)) {
+            return CPU_FAULT;
+        }
+        memcpy(&pkru, image + pkru_at, sizeof(pkru));
+    }
     cpu_fpu_unload_x87(cpu);
     if (wanted & CPU_COMPONENT_X87) {
         cpu_image_load_x87(cpu, (present & CPU_COMPONENT_X87) ? image : NULL, insn->opsize == 8);
@@ -321,6 +355,10 @@ static enum cpu_result xrstor(struct cpu *cpu, const struct x86_insn *insn)
         load_mxcsr(cpu, image);
     } else if (compacted && (wanted & CPU_COMPONENT_SSE)) {
         cpu_fpu_set_mxcsr(cpu, X86_MXCSR_RESET);
+    }
+    if (wanted & CPU_COMPONENT_PKRU) {
+        cpu_set_pkru(cpu, (uint32_t)pkru);
+        return CPU_END;
     }
     return CPU_NEXT;
 }

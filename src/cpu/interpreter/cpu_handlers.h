@@ -36,7 +36,7 @@ cpu_general cpu_sys_int, cpu_sys_int3, cpu_sys_into, cpu_sys_int1;
 cpu_general cpu_sys_syscall, cpu_sys_sysret, cpu_sys_sysenter, cpu_sys_sysexit;
 cpu_general cpu_sys_mov, cpu_sys_clts, cpu_sys_hlt, cpu_sys_nothing, cpu_sys_pause, cpu_sys_invlpg,
     cpu_sys_invpcid, cpu_sys_clflush, cpu_sys_monitor, cpu_sys_mwait, cpu_sys_xgetbv,
-    cpu_sys_xsetbv, cpu_sys_undefined;
+    cpu_sys_xsetbv, cpu_sys_rdpkru, cpu_sys_wrpkru, cpu_sys_undefined;
 cpu_general cpu_sys_rdmsr, cpu_sys_wrmsr, cpu_sys_rdtsc, cpu_sys_rdtscp, cpu_sys_rdpid,
     cpu_sys_rdpmc, cpu_sys_cpuid, cpu_sys_swapgs, cpu_sys_read_base, cpu_sys_write_base,
     cpu_sys_hypercall, cpu_sys_random;

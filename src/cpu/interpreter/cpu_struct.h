@@ -158,6 +158,7 @@ struct cpu {
 
     uint64_t cr0, cr2, cr3, cr4, xcr0; /* CR8 is the local APIC's TPR */
     uint64_t pdpte[4];                 /* PAE: loaded with CR3 */
+    uint64_t pkru, pkrs;               /* rights by protection key: 2 bits each, 32 in all */
     uint64_t dr[4], dr6, dr7;
 
     /* -- model-specific registers -- */

@@ -285,3 +285,30 @@ enum cpu_result cpu_sys_xsetbv(struct cpu *cpu, const struct x86_insn *insn)
     cpu_mode_update(cpu);
     return CPU_END;
 }
+
+enum cpu_result cpu_sys_rdpkru(struct cpu *cpu, const struct x86_insn *insn)
+{
+    (void)insn;
+    if ((cpu->cr4 & X86_CR4_PKE) == 0) {
+        return cpu_raise(cpu, CPU_UD);
+    }
+    if ((cpu->gpr[X86_RCX] & 0xffffffffu) != 0) {
+        return cpu_raise(cpu, CPU_GP);
+    }
+    cpu->gpr[X86_RAX] = cpu->pkru;
+    cpu->gpr[X86_RDX] = 0;
+    return CPU_NEXT;
+}
+
+enum cpu_result cpu_sys_wrpkru(struct cpu *cpu, const struct x86_insn *insn)
+{
+    (void)insn;
+    if ((cpu->cr4 & X86_CR4_PKE) == 0) {
+        return cpu_raise(cpu, CPU_UD);
+    }
+    if (((cpu->gpr[X86_RCX] | cpu->gpr[X86_RDX]) & 0xffffffffu) != 0) {
+        return cpu_raise(cpu, CPU_GP);
+    }
+    cpu_set_pkru(cpu, (uint32_t)cpu->gpr[X86_RAX]);
+    return CPU_END;
+}

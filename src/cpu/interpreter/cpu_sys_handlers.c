@@ -74,6 +74,8 @@ cpu_general *cpu_system_handler(uint16_t op)
         [X86_OP_MWAIT] = cpu_sys_mwait,
         [X86_OP_XGETBV] = cpu_sys_xgetbv,
         [X86_OP_XSETBV] = cpu_sys_xsetbv,
+        [X86_OP_RDPKRU] = cpu_sys_rdpkru,
+        [X86_OP_WRPKRU] = cpu_sys_wrpkru,
         [X86_OP_CLFLUSH] = cpu_sys_clflush,
         [X86_OP_CLFLUSHOPT] = cpu_sys_clflush,
         [X86_OP_CLWB] = cpu_sys_clflush,
