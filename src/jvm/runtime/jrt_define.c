@@ -328,6 +328,13 @@ static uint8_t kind_of(const struct jrt_building *b)
     return b->super ? b->super->object.kind : JOB_INSTANCE;
 }
 
+/* The boot loader's classes that are linked before others can be asked about. */
+static bool is_ground(job_offset_t name)
+{
+    return name == jrt_names.class[JRT_Object] || name == jrt_names.class[JRT_Class] ||
+           name == jrt_names.class[JRT_String] || name == jrt_names.class[JRT_Throwable];
+}
+
 static void set_flags(struct jrt_building *b)
 {
     enum { INHERITED = JRT_CLASS_MAGIC | JRT_CLASS_REFLECT_ACCESSOR | JRT_CLASS_CLONEABLE };
@@ -348,7 +355,8 @@ static void set_flags(struct jrt_building *b)
             flags |= JRT_CLASS_HANDLE;
         }
     }
-    bool verify = boot ? jrt_options.verify_boot : jrt_options.verify_other;
+    bool verify =
+        boot ? jrt_options.verify_boot && !is_ground(class->name) : jrt_options.verify_other;
     flags |= !verify || (flags & JRT_CLASS_MAGIC) ? JRT_CLASS_UNVERIFIED : 0;
     flags |= file->has_static_initializer ? JRT_CLASS_HAS_CLINIT : 0;
     flags |= file->has_default_methods ? JRT_CLASS_DEFAULT_METHODS : 0;

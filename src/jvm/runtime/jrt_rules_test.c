@@ -569,14 +569,3 @@ int main(void)
     };
     return cmocka_run_group_tests(tests, make_machine, NULL);
 }
-#include "jvm/classfile/jcf_verify.h"
-int __attribute__((weak))
-jcf_verify(const struct jcf_class *class, const struct jcf_verify_env *env, struct st_arena *arena,
-           struct jcf_error *ret_error)
-{
-    (void)class;
-    (void)env;
-    (void)arena;
-    (void)ret_error;
-    return 0;
-}
