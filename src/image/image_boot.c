@@ -17,12 +17,14 @@
 #include "store/store_digest.h"
 
 #define INITRD "initrd-"
+#define RECORD "init"
 
 enum {
     INIT_MAX_BYTES = 64 << 20,
     MODULE_MAX_BYTES = 64 << 20,
     INITRD_MAX_BYTES = 256 << 20,
     MODULES_MAX = 100, /* their names begin with two digits */
+    RECORD_SIZE = 256,
 };
 
 static int add_file(struct fmt_cpio *cpio, int dir, const char *from, const char *to, uint32_t mode)
@@ -131,18 +133,82 @@ static int open_kernel(const struct image_store *store, struct st_err *err)
     return fd;
 }
 
+/* Process 1's file as the store last read it: who has not changed need not be read again. */
+static void print_record(const struct stat *init, const char *hex, char *to, size_t size)
+{
+    st_snprintf(to, size, "strata-init 1 %llu %llu %llu %lld.%09ld %lld.%09ld %s\n",
+                (unsigned long long)init->st_dev, (unsigned long long)init->st_ino,
+                (unsigned long long)init->st_size, (long long)init->st_mtim.tv_sec,
+                init->st_mtim.tv_nsec, (long long)init->st_ctim.tv_sec, init->st_ctim.tv_nsec, hex);
+}
+
+static int name_files(const struct image_store *store, const char *hex, struct image_boot *ret_boot,
+                      struct st_err *err)
+{
+    st_auto(buf) struct st_buf path = ST_BUF_HEAP(8192);
+    st_buf_printf(&path, "%s/kernel/vmlinuz", store->path);
+    st_auto(free) char *kernel = st_buf_steal(&path);
+    st_buf_printf(&path, "%s/kernel/" INITRD "%s", store->path, hex);
+    st_auto(free) char *initrd = st_buf_steal(&path);
+    if (kernel == NULL || initrd == NULL) {
+        return st_fail_os(err, -ST_ENOMEM, "naming the kernel");
+    }
+    ret_boot->kernel = st_take(kernel);
+    ret_boot->initrd = st_take(initrd);
+    return 0;
+}
+
+/* 1: found by the record, without reading process 1; 0: not. */
+static int find_by_record(struct image_store *store, const char *init_path,
+                          struct image_boot *ret_boot, struct st_err *err)
+{
+    st_auto(image_lock) struct image_lock lock = {.fd = -1};
+    struct stat init;
+    char kept[RECORD_SIZE];
+    char now[RECORD_SIZE];
+    char name[sizeof(INITRD) + STORE_HEX_SIZE];
+    int r = image_lock_take(store, LOCK_SH, &lock, err);
+    if (r < 0) {
+        return r;
+    }
+    st_auto(fd) int kernel_fd = open_kernel(store, err);
+    if (kernel_fd < 0) {
+        return kernel_fd;
+    }
+    r = os_read_text(kernel_fd, RECORD, kept, sizeof(kept));
+    size_t length = r < 0 ? 0 : strcspn(kept, "\n");
+    if (length < STORE_HEX_SIZE || os_fstatat(AT_FDCWD, init_path, &init, 0) < 0) {
+        return 0;
+    }
+    kept[length] = 0;
+    const char *hex = kept + length - (STORE_HEX_SIZE - 1);
+    print_record(&init, hex, now, sizeof(now));
+    st_snprintf(name, sizeof(name), INITRD "%s", hex);
+    now[strcspn(now, "\n")] = 0;
+    if (!st_streq(kept, now) || os_access(kernel_fd, name, F_OK, 0) < 0) {
+        return 0;
+    }
+    r = name_files(store, hex, ret_boot, err);
+    return r < 0 ? r : 1;
+}
+
 int image_boot_find(struct image_store *store, const char *init_path, struct image_boot *ret_boot,
                     struct st_err *err)
 {
     st_auto(buf) struct st_buf init = ST_BUF_HEAP(INIT_MAX_BYTES);
-    st_auto(buf) struct st_buf path = ST_BUF_HEAP(8192);
     st_auto(image_lock) struct image_lock lock = {.fd = -1};
+    struct stat stat;
     char digest[STORE_DIGEST_SIZE];
     char name[sizeof(INITRD) + STORE_HEX_SIZE];
-    int r = os_read_file(AT_FDCWD, init_path, &init);
-    if (r == 0) {
-        r = store_digest_of(init.data, init.length, digest);
+    char record[RECORD_SIZE];
+    int r = find_by_record(store, init_path, ret_boot, err);
+    if (r != 0) {
+        return r < 0 ? r : 0;
     }
+    st_auto(fd) int fd = os_open(init_path, O_RDONLY, 0);
+    r = fd < 0 ? fd : os_fstat(fd, &stat);
+    r = r < 0 ? r : os_read_all(fd, &init);
+    r = r < 0 ? r : store_digest_of(init.data, init.length, digest);
     if (r < 0) {
         return st_fail_os(err, r, "reading %s", init_path);
     }
@@ -154,21 +220,16 @@ int image_boot_find(struct image_store *store, const char *init_path, struct ima
     if (kernel_fd < 0) {
         return kernel_fd;
     }
-    st_snprintf(name, sizeof(name), INITRD "%s", store_digest_hex(digest));
+    const char *hex = store_digest_hex(digest);
+    st_snprintf(name, sizeof(name), INITRD "%s", hex);
     if (os_access(kernel_fd, name, F_OK, 0) < 0 &&
         (r = make_initrd(&init, kernel_fd, name, err)) < 0) {
         return r;
     }
-    st_buf_printf(&path, "%s/kernel/vmlinuz", store->path);
-    st_auto(free) char *kernel = st_buf_steal(&path);
-    st_buf_printf(&path, "%s/kernel/%s", store->path, name);
-    st_auto(free) char *initrd = st_buf_steal(&path);
-    if (kernel == NULL || initrd == NULL) {
-        return st_fail_os(err, -ST_ENOMEM, "naming the kernel");
-    }
-    ret_boot->kernel = st_take(kernel);
-    ret_boot->initrd = st_take(initrd);
-    return 0;
+    print_record(&stat, hex, record, sizeof(record));
+    r = os_replace_file(kernel_fd, RECORD, record, strlen(record), 0644, false);
+    return r < 0 ? st_fail_os(err, r, "recording process 1 of virtual machines")
+                 : name_files(store, hex, ret_boot, err);
 }
 
 void image_boot_done(struct image_boot *boot)

@@ -102,6 +102,42 @@ static void initrd_has_process_1_and_the_modules_in_their_order(void **state)
     image_store_free(store);
 }
 
+static void process_1_is_read_again_only_when_it_has_changed(void **state)
+{
+    (void)state;
+    struct image_store *store = open_store();
+    struct image_boot boot = {0};
+    struct image_boot other = {0};
+    char init[64];
+    char path[128];
+    st_snprintf(init, sizeof(init), "%s/init", folder);
+    place_kernel(store);
+    write_file(AT_FDCWD, init, "process 1");
+    assert_int_equal(image_boot_find(store, init, &boot, NULL), 0);
+    /* A record of another archive is believed as long as process 1 is the same file. */
+    st_snprintf(path, sizeof(path), "%s/images/kernel", folder);
+    st_auto(fd) int kernel = os_open(path, O_RDONLY | O_DIRECTORY, 0);
+    char record[256];
+    assert_true(os_read_text(kernel, "init", record, sizeof(record)) > 64);
+    char *digit = record + strcspn(record, "\n") - 1;
+    *digit = *digit == '0' ? '1' : '0';
+    write_file(kernel, "init", record);
+    st_snprintf(path, sizeof(path), "initrd-%s", digit - 63);
+    path[strcspn(path, "\n")] = 0;
+    write_file(kernel, path, "found by its record");
+    assert_int_equal(image_boot_find(store, init, &other, NULL), 0);
+    assert_string_not_equal(boot.initrd, other.initrd);
+    image_boot_done(&other);
+    /* The same size, and yet another file. */
+    write_file(AT_FDCWD, init, "process 2");
+    assert_int_equal(image_boot_find(store, init, &other, NULL), 0);
+    assert_string_not_equal(boot.initrd, other.initrd);
+    assert_int_equal(os_access(AT_FDCWD, boot.initrd, F_OK, 0), -ST_ENOENT);
+    image_boot_done(&other);
+    image_boot_done(&boot);
+    image_store_free(store);
+}
+
 static void kernel_of_another_version_is_refused(void **state)
 {
     (void)state;
@@ -178,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(initrd_has_process_1_and_the_modules_in_their_order),
+        cmocka_unit_test(process_1_is_read_again_only_when_it_has_changed),
         cmocka_unit_test(kernel_of_another_version_is_refused),
         cmocka_unit_test(layers_become_a_disk_that_goes_with_the_last_image),
     };
