@@ -71,6 +71,7 @@ static struct jrt_loader *loader_new_locked(void)
     if (loader) {
         pthread_mutex_init(&loader->making, NULL);
         loader->serial = ++last_serial;
+        loader->known.loader = loader->packages.loader = loader;
     }
     return loader;
 }

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "jvm/runtime/jrt_loader_priv.h"
+
 enum { FIRST_ENTRIES = 16 };
 
 static uint32_t start_of(const struct jrt_table *table, job_offset_t symbol)
@@ -27,10 +29,17 @@ uint32_t jrt_table_find(const struct jrt_table *table, job_offset_t symbol)
     return table->mask ? (uint32_t)table->entries[entry_of(table, symbol)] : 0;
 }
 
+static uint64_t *take(struct jrt_loader *loader, uint32_t count)
+{
+    return loader ? jrt_meta(loader, JOB_META_WRITTEN, count * sizeof(uint64_t))
+                  : calloc(count, sizeof(uint64_t));
+}
+
 static bool grow(struct jrt_table *table)
 {
     uint32_t count = table->mask ? (table->mask + 1) * 2 : FIRST_ENTRIES;
-    struct jrt_table grown = {.mask = count - 1, .entries = calloc(count, sizeof(uint64_t))};
+    struct jrt_table grown = {
+        .loader = table->loader, .mask = count - 1, .entries = take(table->loader, count)};
     if (!grown.entries) {
         return false;
     }
@@ -41,7 +50,9 @@ static bool grow(struct jrt_table *table)
             grown.used++;
         }
     }
-    free(table->entries);
+    if (!table->loader) {
+        free(table->entries);
+    }
     *table = grown;
     return true;
 }
@@ -55,20 +66,4 @@ bool jrt_table_put(struct jrt_table *table, job_offset_t symbol, uint32_t value)
     table->used += table->entries[at] == 0;
     table->entries[at] = (uint64_t)symbol << 32 | value;
     return true;
-}
-
-void jrt_table_remove(struct jrt_table *table, job_offset_t symbol)
-{
-    if (table->mask) {
-        uint32_t at = entry_of(table, symbol);
-        if (table->entries[at]) {
-            table->entries[at] = (uint64_t)symbol << 32;
-        }
-    }
-}
-
-void jrt_table_done(struct jrt_table *table)
-{
-    free(table->entries);
-    *table = (struct jrt_table){0};
 }

@@ -51,8 +51,6 @@ static void forget_loader(struct jrt_loader *loader)
         jrt_exec->forget_class(jrt_class_at(at));
     }
     jrt_constraints_forget(loader);
-    jrt_table_done(&loader->known);
-    jrt_table_done(&loader->packages);
     job_arena_done(&loader->arena);
 }
 
