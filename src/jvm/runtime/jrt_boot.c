@@ -17,6 +17,7 @@
 #include "os/os_file.h"
 #include "os/os_memory.h"
 
+/* Longer names are not found: no file system has them. */
 enum { PATH_BYTES = 4096, CLASS_FILE_MAX = 64 << 20 };
 
 static struct fmt_jimage image;
@@ -92,11 +93,11 @@ static enum jrt_boot_found find_appended(const char *path, const struct jrt_symb
     if (S_ISDIR(stat.st_mode)) {
         return find_in_folder(path, name, ret_bytes);
     }
-    char entry[UINT16_MAX + 8];
-    (void)st_snprintf(entry, sizeof(entry), "%s.class", name->text);
+    char entry[PATH_BYTES];
     uint8_t *bytes;
     size_t size;
-    if (!jrt_jar_read(boot_path.modules, path, entry, &bytes, &size)) {
+    if (st_snprintf(entry, sizeof(entry), "%s.class", name->text) >= sizeof(entry) ||
+        !jrt_jar_read(boot_path.modules, path, entry, &bytes, &size)) {
         return JRT_BOOT_NONE;
     }
     *ret_bytes = (struct jrt_boot_bytes){.bytes = bytes, .size = size, .owned = bytes};
@@ -119,10 +120,11 @@ static enum jrt_boot_found find_in_image(job_offset_t name, struct jrt_boot_byte
             return JRT_BOOT_NONE;
         }
     }
-    char path[UINT16_MAX + 8];
+    char path[PATH_BYTES];
     size_t length = st_snprintf(path, sizeof(path), "%s.class", symbol->text);
     struct fmt_jimage_entry entry;
-    if (fmt_jimage_find(&image, module, strlen(module), path, length, &entry) < 0 || !entry.data) {
+    if (length >= sizeof(path) ||
+        fmt_jimage_find(&image, module, strlen(module), path, length, &entry) < 0 || !entry.data) {
         return JRT_BOOT_NONE;
     }
     *ret_bytes = (struct jrt_boot_bytes){.bytes = entry.data, .size = entry.size};

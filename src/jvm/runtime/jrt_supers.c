@@ -74,21 +74,23 @@ static bool permits(const struct jrt_class *super, const struct jrt_class *class
 }
 
 static bool check_access(struct jrt_building *b, const struct jrt_class *class,
-                         const struct jrt_class *super, const char *what)
+                         const struct jrt_class *super, bool interface)
 {
     if (jrt_can_access_class(class, super)) {
         return true;
     }
-    char places[2 * JRT_MESSAGE_BYTES];
+    char places[4 * JRT_MESSAGE_BYTES];
     char one[JRT_MESSAGE_BYTES];
     char other[JRT_MESSAGE_BYTES];
-    char why[JRT_MESSAGE_BYTES];
-    if (jrt_module_denial_text(class, super, why, sizeof(why))) {
-        return jrt_throw(b->thread, JRT_IllegalAccessError, "%s access check failed: %s", what,
-                         why);
+    if ((super->access & JCF_ACC_PUBLIC) &&
+        jrt_module_denial_text(class, super, places, sizeof(places))) {
+        return jrt_throw(b->thread, JRT_IllegalAccessError, "%s check failed: %s",
+                         interface ? "superinterface" : "superclass access", places);
     }
-    return jrt_throw(b->thread, JRT_IllegalAccessError, "class %s cannot access its %s %s (%s)",
-                     jrt_external_name(class, one, sizeof(one)), what,
+    return jrt_throw(b->thread, JRT_IllegalAccessError, "class %s cannot access its %s%s %s (%s)",
+                     jrt_external_name(class, one, sizeof(one)),
+                     !interface && (super->access & JCF_ACC_ABSTRACT) ? "abstract " : "",
+                     interface ? "superinterface" : "superclass",
                      jrt_external_name(super, other, sizeof(other)),
                      jrt_places_text(class, super, places, sizeof(places)));
 }
@@ -112,7 +114,7 @@ static bool check_super(struct jrt_building *b, const struct jrt_class *class)
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s cannot inherit from sealed class %s", one, other);
     }
-    return check_access(b, class, super, "superclass");
+    return check_access(b, class, super, false);
 }
 
 static bool check_interface(struct jrt_building *b, const struct jrt_class *class,
@@ -133,7 +135,7 @@ static bool check_interface(struct jrt_building *b, const struct jrt_class *clas
                          "class %s cannot %s sealed interface %s", one,
                          b->file.flags & JCF_ACC_INTERFACE ? "extend" : "implement", other);
     }
-    return check_access(b, class, interface, "superinterface");
+    return check_access(b, class, interface, true);
 }
 
 /* A final method of a superclass is not overridden (JVMS 17 5.3.5). */
