@@ -69,7 +69,14 @@ static void socket_ready(void *argument, uint32_t events)
             return;
         }
     }
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0 || session->used > 0) {
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) {
+        return;
+    }
+    if (session->used > 0) {
+        /* Whoever stood there is gone, which would be told again and again. */
+        if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+            end(session);
+        }
         return;
     }
     ssize_t got = os_recv(session->watch.fd, session->chunk, sizeof session->chunk, MSG_DONTWAIT);
