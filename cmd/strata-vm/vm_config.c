@@ -97,6 +97,59 @@ static int read_net(const char *text, struct vmm_net *ret_net, struct st_err *er
     return 0;
 }
 
+static int read_uuid(const char *text, uint8_t ret_uuid[16])
+{
+    unsigned at = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        char byte[3] = {text[at], text[at] == 0 ? 0 : text[at + 1]};
+        uint64_t number;
+        if (strlen(byte) != 2 || st_parse_u64(byte, 16, 255, &number) < 0) {
+            return -ST_EINVAL;
+        }
+        ret_uuid[i] = (uint8_t)number;
+        at += 2;
+        at += text[at] == '-';
+    }
+    return text[at] == 0 ? 0 : -ST_EINVAL;
+}
+
+/* As QEMU's -smbios, of which type=1 is this. */
+static int read_smbios(const char *text, struct pc_smbios *ret_smbios, struct st_err *err)
+{
+    struct {
+        const char *name;
+        const char **to;
+    } fields[] = {
+        {"manufacturer", &ret_smbios->manufacturer},
+        {"product", &ret_smbios->product},
+        {"version", &ret_smbios->version},
+        {"serial", &ret_smbios->serial},
+        {"sku", &ret_smbios->sku},
+        {"family", &ret_smbios->family},
+    };
+    char *cursor = (char *)(uintptr_t)text; /* the program's arguments are its own */
+    char *value;
+    for (char *word; text != NULL && (word = next_word(&cursor, &value)) != NULL;) {
+        bool known = st_streq(word, "type") && value != NULL && st_streq(value, "1");
+        if (st_streq(word, "uuid") && value != NULL) {
+            if (read_uuid(value, ret_smbios->uuid) < 0) {
+                return st_fail(err, ST_EINVAL, "--smbios: \"%s\" is not a UUID", value);
+            }
+            known = true;
+        }
+        for (size_t i = 0; i < ST_COUNT(fields) && value != NULL; i++) {
+            if (st_streq(word, fields[i].name)) {
+                *fields[i].to = value;
+                known = true;
+            }
+        }
+        if (!known) {
+            return st_fail(err, ST_EINVAL, "--smbios: \"%s\" is not a field of it", word);
+        }
+    }
+    return 0;
+}
+
 static int read_lists(const struct cli *cli, struct vm_config *config, struct st_err *err)
 {
     struct vmm_config *machine = &config->machine;
@@ -233,6 +286,7 @@ int vm_config_read(const struct cli *cli, struct vm_config *ret_config, struct s
     }
     ret_config->setup = ret_config->start = ST_BUF_HEAP(1 << 20);
     int r = read_serial(cli_text(cli, "serial"), machine, err);
+    r = r < 0 ? r : read_smbios(cli_text(cli, "smbios"), &machine->smbios, err);
     r = r < 0 ? r : read_workload(cli_text(cli, "workload"), ret_config, err);
     if (r >= 0 && machine->workload != NULL && machine->serial_out == 1) {
         machine->serial_in = machine->serial_out = -1; /* the streams are the workload's */

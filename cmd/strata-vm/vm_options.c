@@ -60,6 +60,11 @@ const struct cli_option vm_machine_options[] = {
      .fallback = "auto",
      .help = "Run guest code by kvm, by the software CPU, or, auto, by KVM where it is there and "
              "fast enough."},
+    {.name = "smbios",
+     .kind = CLI_STRING,
+     .value = "FIELD=TEXT[,...]",
+     .help = "Say of the machine in SMBIOS, where dmidecode and cloud-init look: manufacturer, "
+             "product, version, serial, uuid, sku, family. A UUID is made from the name without."},
     {.name = "on-reset",
      .kind = CLI_STRING,
      .value = "ACTION",

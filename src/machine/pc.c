@@ -294,6 +294,7 @@ int pc_reset(struct pc *pc, struct st_err *err)
     plat_lock(platform);
     reset_devices(pc);
     r = pc_write_acpi(pc, err);
+    r = r < 0 ? r : pc_write_smbios(pc, err);
     vcpu_state_reset(state, pc->set->vcpus[0]->apic_id, true);
     r = r < 0 ? r : pc_boot_load(pc, state, err);
     plat_unlock(platform);

@@ -57,6 +57,13 @@ struct pc_boot {
     const char *command_line; /* NULL: empty */
 };
 
+/* What SMBIOS says of the system; a text that is NULL is what the machine says by itself, or
+ * nothing. At most 64 bytes of each are used. */
+struct pc_smbios {
+    const char *manufacturer, *product, *version, *serial, *sku, *family;
+    uint8_t uuid[16]; /* in the order in which it is written */
+};
+
 /* A file in the fw_cfg device. */
 struct pc_file {
     char name[56];
@@ -85,6 +92,7 @@ struct pc_config {
     uint64_t ram_bytes;
     unsigned vcpus; /* 1 to VCPU_MAX; the APIC ID of vCPU i is i */
     struct pc_boot boot;
+    struct pc_smbios smbios;
     struct plat_stream *serial[PC_SERIAL_PORTS]; /* COM1 to COM4; NULL: the port is not there */
     struct plat_stream *debug_console;           /* ports E9h and 402h; NULL: not there */
     const struct pc_file *files;                 /* in fw_cfg, beside the boot files */

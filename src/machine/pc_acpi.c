@@ -9,7 +9,7 @@
 #include "machine/pc_priv.h"
 
 enum {
-    TABLES_BYTES = PC_ACPI_END - PC_ACPI,
+    TABLES_BYTES = PC_SMBIOS - PC_ACPI,
     HEADER = 36,
     RSDP_BYTES = 36,
     FADT_BYTES = 276,

@@ -20,7 +20,8 @@ enum {
     PC_LOW_RAM_END = 0xa0000,
     PC_EBDA = 0x9fc00,
     PC_HIGH_BIOS = 0xc0000,
-    PC_ACPI = 0xe0000, /* firmware tables, up to 1 MiB */
+    PC_ACPI = 0xe0000, /* firmware tables, up to 1 MiB: ACPI's, from PC_SMBIOS on SMBIOS's */
+    PC_SMBIOS = 0xf0000,
     PC_ACPI_END = 0x100000,
     PC_PM_PORT = 0x600,
     PC_PCI_IO = 0xc000,
@@ -103,6 +104,8 @@ void pc_message(void *pc, uint64_t address, uint32_t data);
 
 /* Writes the ACPI tables to guest memory; RSDP at PC_ACPI. -ST_ENOSPC, -ST_EFAULT. */
 int pc_write_acpi(struct pc *pc, struct st_err *err) ST_MUST_CHECK;
+/* Writes the SMBIOS tables, entry point at PC_SMBIOS. -ST_ENOMEM, -ST_EFAULT. */
+int pc_write_smbios(struct pc *pc, struct st_err *err) ST_MUST_CHECK;
 
 /* The DSDT's machine language into `bytes`. -ST_ENOSPC. */
 int pc_write_dsdt(const struct pc *pc, uint8_t *bytes, size_t capacity,

@@ -348,6 +348,26 @@ static void has_acpi_tables_that_add_up(void **state)
     assert_int_equal(get(get(xsdt + 36, 8) + 36, 4) % 64, 0); /* the FACS */
 }
 
+static void has_smbios_tables_that_end(void **state)
+{
+    uint64_t at = get(PC_SMBIOS + 16, 8), end = at + get(PC_SMBIOS + 12, 4);
+    unsigned seen = 0;
+
+    (void)state;
+    assert_int_equal(get(PC_SMBIOS, 4), 0x334d535f); /* _SM3 */
+    assert_int_equal(table_sum(PC_SMBIOS, 24), 0);
+    while (at < end && get(at, 1) != 127) {
+        seen++;
+        at += get(at + 1, 1);
+        while (get(at, 2) != 0) {
+            at++;
+        }
+        at += 2;
+    }
+    assert_int_equal(seen, 8);
+    assert_int_equal(at + 6, end);
+}
+
 static void routes_interrupts_to_pic_and_ioapic(void **state)
 {
     (void)state;
@@ -417,6 +437,7 @@ int main(void)
         cmocka_unit_test_teardown(refuses_a_kernel_over_its_boot_information, stop),
         cmocka_unit_test(refuses_what_is_no_kernel),
         cmocka_unit_test_setup_teardown(has_acpi_tables_that_add_up, start_elf, stop),
+        cmocka_unit_test_setup_teardown(has_smbios_tables_that_end, start_elf, stop),
         cmocka_unit_test_setup_teardown(routes_interrupts_to_pic_and_ioapic, start_elf, stop),
         cmocka_unit_test_setup_teardown(switches_off_resets_and_panics, start_elf, stop),
         cmocka_unit_test_setup_teardown(tells_of_the_power_button, start_elf, stop),

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "machine/pc.h"
 #include "os/os_loop.h"
 #include "platform/platform.h"
 #include "vcpu/vcpu.h"
@@ -57,9 +58,10 @@ struct vmm_workload {
 /* All texts are the caller's and stay until vmm_free. */
 struct vmm_config {
     const char *name;
-    const char *kernel; /* path */
-    const char *initrd; /* path; NULL: none */
-    const char *append; /* the command line; NULL: empty */
+    const char *kernel;      /* path */
+    const char *initrd;      /* path; NULL: none */
+    const char *append;      /* the command line; NULL: empty */
+    struct pc_smbios smbios; /* uuid all zero: one is made from the machine's name */
     uint64_t ram_bytes;
     unsigned cpus;
     const char *cpu_model; /* for cpu_model_parse */

@@ -86,6 +86,24 @@ static int make_console(struct vmm *vmm, void (*key)(void *argument, char key), 
     return r < 0 ? st_fail_os(err, r, "serial port") : 0;
 }
 
+/* Bytes of a name's own (FNV-1a). */
+static void hash_name(const char *name, uint64_t hash, uint8_t ret_bytes[8])
+{
+    for (; name != NULL && *name != 0; name++) {
+        hash = (hash ^ (uint8_t)*name) * UINT64_C(1099511628211);
+    }
+    memcpy(ret_bytes, &hash, sizeof hash);
+}
+
+/* A UUID that the same machine gets each time (RFC 9562, version 8). */
+static void make_uuid(const char *name, uint8_t ret_uuid[16])
+{
+    hash_name(name, UINT64_C(14695981039346656037), ret_uuid);
+    hash_name(name, UINT64_C(0x9e3779b97f4a7c15), ret_uuid + 8);
+    ret_uuid[6] = (uint8_t)(0x80 | (ret_uuid[6] & 15));
+    ret_uuid[8] = (uint8_t)(0x80 | (ret_uuid[8] & 63));
+}
+
 static int make_pc(struct vmm *vmm, const struct pc_events *events, struct st_err *err)
 {
     struct pc_config config = {
@@ -103,6 +121,11 @@ static int make_pc(struct vmm *vmm, const struct pc_events *events, struct st_er
         .test_device = vmm->config.test_device,
         .events = *events,
     };
+    static const uint8_t none[16];
+    config.smbios = vmm->config.smbios;
+    if (memcmp(config.smbios.uuid, none, sizeof none) == 0) {
+        make_uuid(vmm->config.name, config.smbios.uuid);
+    }
     return pc_create(&config, &vmm->pc, err);
 }
 

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import os
+import re
 import threading
 
 from vmm_lab import check, main
@@ -81,6 +82,23 @@ def the_network_reaches_the_host(lab):
     check("SERVED by the host" in out, out)
 
 
+def smbios_names_the_machine(lab):
+    uuid = "12345678-9abc-def0-1122-334455667788"
+    code, out, err = lab.run("dmi", "--cpus", "2", "--memory", "256m", "--smbios",
+                             f"type=1,manufacturer=A Maker,product=Some Product,serial=ds=nocloud,uuid={uuid}")
+    check(code == 0, code, out[-1000:], err)
+    check(all(text in out for text in ("A Maker", "Some Product", "ds=nocloud", uuid)), out[-2000:])
+    if lab.dmidecode is None:
+        print("SKIPPED: no dmidecode")
+    else:
+        check(all(text in out for text in ("SMBIOS 3.0.0 present", "Core Count: 2", "Size: 256 MB", "Serial Number: ds=nocloud",
+                                           "System is a virtual machine")), out)
+        check("BROKEN" not in out and "TRUNCATED" not in out and "Wrong DMI" not in out, out)
+    names = [lab.run("dmi", "--name", name)[1] for name in ("one", "one", "two")]
+    found = [re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", text)[0] for text in names]
+    check(found[0] == found[1] != found[2], "UUIDs of names", found)
+
+
 def what_is_typed_reaches_the_guest(lab):
     with lab.start("echo") as machine:
         machine.wait_for("INIT echo")
@@ -100,4 +118,5 @@ def wrong_options_are_refused_with_125(lab):
 
 main([boots_and_switches_off_with_status_0, four_cpus_share_work, a_panic_is_told_and_ends_with_101,
       a_reset_boots_again_or_ends_with_103, a_disk_is_read_and_written, a_disk_has_one_writer,
-      the_network_reaches_the_host, what_is_typed_reaches_the_guest, wrong_options_are_refused_with_125])
+      the_network_reaches_the_host, smbios_names_the_machine, what_is_typed_reaches_the_guest,
+      wrong_options_are_refused_with_125])

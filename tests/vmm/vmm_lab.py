@@ -1,6 +1,7 @@
 """What the tests of strata-vm share: a small Linux guest that does what its command line says, and ways to run it."""
 import os
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,8 @@ net) load
 ticks) n=0; while :; do echo "TICK $n"; n=$((n + 1)); /bin/busybox sleep 0.1; done;;
 echo) while read line; do echo "ECHO $line"; [ "$line" = end ] && break; done;;
 work) n=0; while [ $n -lt 20000 ]; do n=$((n + 1)); done; echo "WORKED $n";;
+dmi) cd /sys/class/dmi/id; /bin/busybox cat sys_vendor product_name product_serial product_uuid
+  [ -x /bin/dmidecode ] && /bin/dmidecode;;
 sh) load; /bin/busybox sh;;
 spin) while :; do :; done;;
 eat) /bin/busybox mount -t tmpfs -o size=100% tmpfs /sys; /bin/busybox dd if=/dev/zero of=/sys/all bs=1M 2>/dev/null; echo "ATE"; /bin/busybox sleep 600;;
@@ -63,6 +66,9 @@ class Lab:
         self.initrd = os.path.join(self.folder.name, "initrd")
         image = Image()
         image.program(busybox, "/bin/busybox")
+        self.dmidecode = shutil.which("dmidecode", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if self.dmidecode is not None:
+            image.program(self.dmidecode, "/bin/dmidecode")
         image.bytes("/init", INIT, 0o755)
         image.device("/dev/console", 0o600, 5, 1)
         for folder in ("proc", "sys", "modules"):
