@@ -173,7 +173,7 @@ int vmm_reset(struct vmm *vmm, struct st_err *err)
     bool stay = vmm->state == VMM_PAUSED;
     (void)vmm_pause(vmm);
     vmm_quiesce(vmm);
-    int r = pc_reset(vmm->pc, err);
+    int r = vmm_load(vmm, err);
     if (r < 0) {
         return r;
     }
@@ -317,7 +317,7 @@ int vmm_run(struct vmm *vmm, vmm_thread_fn *enter, void *argument, struct vmm_en
 {
     vmm->enter = enter;
     vmm->enter_argument = argument;
-    int r = pc_reset(vmm->pc, err);
+    int r = vmm_load(vmm, err);
     if (r < 0) {
         return r;
     }

@@ -78,6 +78,9 @@ struct vmm {
 /* Makes platform, memory, vCPUs, PC, back ends and devices. On failure vmm_unwire follows. */
 int vmm_wire(struct vmm *vmm, const struct pc_events *events, void (*key)(void *argument, char key),
              struct st_err *err) ST_MUST_CHECK;
+/* Puts the vCPUs and all devices into the state after power-up, and the kernel and its initrd into
+ * the guest's memory; their files take no memory of this process afterwards. As pc_reset. */
+int vmm_load(struct vmm *vmm, struct st_err *err) ST_MUST_CHECK;
 /* Waits until no device has a transfer in flight, which would write to the guest's memory: before a
  * reset and before the end. The vCPUs are stopped, the I/O thread runs, device lock not held. */
 void vmm_quiesce(struct vmm *vmm);

@@ -54,6 +54,22 @@ static void unmap_file(struct vmm_file *file)
     }
 }
 
+/* The pages stay in the host's page cache, and are looked at again by the next reset. */
+static void rest_file(const struct vmm_file *file)
+{
+    if (file->bytes != NULL) {
+        (void)os_madvise(file->bytes, file->size, MADV_DONTNEED);
+    }
+}
+
+int vmm_load(struct vmm *vmm, struct st_err *err)
+{
+    int r = pc_reset(vmm->pc, err);
+    rest_file(&vmm->kernel);
+    rest_file(&vmm->initrd);
+    return r;
+}
+
 /* ---- parts ---- */
 
 static int make_platform(struct vmm *vmm, struct st_err *err)
