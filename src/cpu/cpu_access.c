@@ -316,15 +316,19 @@ bool cpu_segment_check(struct cpu *cpu, enum x86_seg seg, uint64_t offset, unsig
     return within_limit(segment, offset, size) || segment_fault(cpu, seg);
 }
 
-/* #AC of a program at CPL 3 that wants it. */
-static bool check_alignment(struct cpu *cpu, uint64_t linear, unsigned size)
+bool cpu_check_alignment(struct cpu *cpu, uint64_t linear, unsigned size)
 {
-    if ((cpu->tlb_tag & 3) == CPU_PRIV_NONE && (size == 2 || size == 4 || size == 8) &&
-        (linear & (size - 1)) != 0) {
+    if ((cpu->tlb_tag & 3) == CPU_PRIV_NONE && size <= 8 && (linear & (size - 1)) != 0) {
         cpu_raise(cpu, CPU_AC);
         return false;
     }
     return true;
+}
+
+static bool check_alignment(struct cpu *cpu, uint64_t linear, unsigned size)
+{
+    /* Contents of table registers are dwords to it. Vectors have rules of their own. */
+    return size >= 16 || cpu_check_alignment(cpu, linear, size == 6 || size == 10 ? 4 : size);
 }
 
 bool cpu_load(struct cpu *cpu, enum x86_seg seg, uint64_t offset, void *ret_bytes, unsigned size)
@@ -333,6 +337,16 @@ bool cpu_load(struct cpu *cpu, enum x86_seg seg, uint64_t offset, void *ret_byte
 
     return cpu_segment_check(cpu, seg, offset, size, false, &linear) &&
            check_alignment(cpu, linear, size) &&
+           cpu_linear_access(cpu, linear, ret_bytes, size, false, cpu_privilege(cpu));
+}
+
+bool cpu_load_far_pointer(struct cpu *cpu, enum x86_seg seg, uint64_t offset, void *ret_bytes,
+                          unsigned size)
+{
+    uint64_t linear;
+
+    return cpu_segment_check(cpu, seg, offset, size, false, &linear) &&
+           cpu_check_alignment(cpu, linear, size == 4 ? 2 : 4) &&
            cpu_linear_access(cpu, linear, ret_bytes, size, false, cpu_privilege(cpu));
 }
 

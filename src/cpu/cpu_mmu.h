@@ -51,6 +51,8 @@ void cpu_place_write(struct cpu *cpu, const struct cpu_place *place, const void 
                      unsigned size);
 
 /* Type, limit, canonical form. *ret_linear is set. false: an exception was recorded. */
+/* #AC of a program at CPL 3 that wants it; size: 1, 2, 4 or 8, more is never misaligned. */
+bool cpu_check_alignment(struct cpu *cpu, uint64_t linear, unsigned size);
 bool cpu_segment_check(struct cpu *cpu, enum x86_seg seg, uint64_t offset, unsigned size,
                        bool write, uint64_t *ret_linear);
 

@@ -58,8 +58,9 @@ static bool check(struct cpu *cpu, const struct cpu_stack *stack, uint64_t sp, u
     }
     if (!inside) {
         cpu_raise_error(cpu, CPU_SS, stack->error);
+        return false;
     }
-    return inside;
+    return stack->privilege != CPU_PRIV_USER || cpu_check_alignment(cpu, *ret_linear, size);
 }
 
 bool cpu_push(struct cpu *cpu, struct cpu_stack *stack, uint64_t value, unsigned size)

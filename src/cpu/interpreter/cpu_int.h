@@ -65,6 +65,10 @@ uint64_t cpu_effective(const struct cpu *cpu, const struct x86_insn *insn);
 /* Whole operands of 1 to 64 bytes at seg:offset with the segment's checks (limit, type, canonical),
  * at the current privilege. A store that faults has stored nothing. */
 bool cpu_load(struct cpu *cpu, enum x86_seg seg, uint64_t offset, void *ret_bytes, unsigned size);
+/* As cpu_load, of a far pointer of that size: it may lie at half of the alignment that a number of
+ * its size has (SDM 3A table 6-7). */
+bool cpu_load_far_pointer(struct cpu *cpu, enum x86_seg seg, uint64_t offset, void *ret_bytes,
+                          unsigned size);
 bool cpu_store(struct cpu *cpu, enum x86_seg seg, uint64_t offset, const void *bytes,
                unsigned size);
 /* Checks that a store there would not fault. */

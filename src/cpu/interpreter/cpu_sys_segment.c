@@ -62,7 +62,8 @@ enum cpu_result cpu_sys_load_pointer(struct cpu *cpu, const struct x86_insn *ins
             seg = targets[i].seg;
         }
     }
-    if (!cpu_load(cpu, insn->mem.seg, cpu_effective(cpu, insn), bytes, insn->opsize + 2u)) {
+    if (!cpu_load_far_pointer(cpu, insn->mem.seg, cpu_effective(cpu, insn), bytes,
+                              insn->opsize + 2u)) {
         return CPU_FAULT;
     }
     selector = (uint16_t)cpu_get(bytes + insn->opsize, 2);

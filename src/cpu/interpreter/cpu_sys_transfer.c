@@ -12,7 +12,8 @@ static bool far_target(struct cpu *cpu, const struct x86_insn *insn, uint16_t *r
         *ret_offset = (uint64_t)insn->imm;
         return true;
     }
-    if (!cpu_load(cpu, insn->mem.seg, cpu_effective(cpu, insn), bytes, insn->opsize + 2u)) {
+    if (!cpu_load_far_pointer(cpu, insn->mem.seg, cpu_effective(cpu, insn), bytes,
+                              insn->opsize + 2u)) {
         return false;
     }
     *ret_offset = cpu_get(bytes, insn->opsize);
@@ -170,13 +171,13 @@ enum cpu_result cpu_sys_sysret(struct cpu *cpu, const struct x86_insn *insn)
     bool wide = insn->opsize == 8;
     uint64_t target = cpu->gpr[X86_RCX];
 
-    if ((cpu->efer & X86_EFER_SCE) == 0) {
+    if ((cpu->efer & X86_EFER_SCE) == 0 || !maker_has(cpu, false)) {
         return cpu_raise(cpu, CPU_UD);
     }
-    if (cpu->cpl != 0 || (wide && !cpu_canonical(target))) {
+    if (!cpu->protected_mode || cpu->cpl != 0 || (wide && !cpu_canonical(target))) {
         return cpu_raise(cpu, CPU_GP);
     }
-    if (cpu->long_mode) {
+    if (cpu_in_64(cpu)) {
         cpu_set_flags(cpu, cpu->gpr[X86_R8 + 3], 0x3c7fd5);
     } else {
         cpu_set_flags(cpu, X86_IF, X86_IF);
