@@ -105,6 +105,13 @@ bool cases_has(uint16_t row, enum cases_mode mode)
            (in_64 && r->only64 == 2);
 }
 
+/* Rows that no other test has, or not on all hosts. */
+static bool is_ours_alone(uint16_t row)
+{
+    return (x86_rows[row].attributes & (X86_SYSTEM | X86_IOPL_SENSITIVE)) != 0 ||
+           (cases_rows[row].map == 1 && cases_rows[row].opcode == 0x0d);
+}
+
 unsigned cases_wanted(uint16_t row, enum cases_mode mode, unsigned share)
 {
     unsigned count = 0, wanted;
@@ -115,7 +122,7 @@ unsigned cases_wanted(uint16_t row, enum cases_mode mode, unsigned share)
     for (enum cases_mode m = CASES_REAL; m < CASES_MODES; m++) {
         count += cases_has(row, m);
     }
-    wanted = (x86_rows[row].attributes & X86_SYSTEM) == 0 ? 0 : (ROW_CASES + count - 1) / count;
+    wanted = is_ours_alone(row) ? (ROW_CASES + count - 1) / count : 0;
     return wanted < share ? share : wanted;
 }
 

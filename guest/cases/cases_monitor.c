@@ -384,6 +384,9 @@ static void gather(const struct cases_case *c, struct cases_after *after)
     if (from->link != 0) {
         gather_task(after);
         after->ldtr = after->tr = 0;
+        /* RF of the flags that the fault saved there is left out, as everywhere. */
+        *(uint32_t *)at(CASES_TSS + 36) &= ~(uint32_t)X86_RF;
+        *(uint32_t *)at(CASES_TSS_OTHER + 36) &= ~(uint32_t)X86_RF;
     }
     gather_system(after);
     after->memory = cases_digest(1, at(CASES_WINDOW_AT), CASES_WINDOW);
@@ -423,4 +426,9 @@ void cases_run(const struct cases_case *c, struct cases_after *ret_after)
     enter(c);
     gather(c, ret_after);
     memset(code, INT3, c->length);
+    for (unsigned i = 0; i < c->pokes_count; i++) {
+        if (c->pokes[i].at >= CASES_CODE && c->pokes[i].at < CASES_DATA) {
+            memset(at(c->pokes[i].at), INT3, c->pokes[i].size);
+        }
+    }
 }

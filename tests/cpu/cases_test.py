@@ -92,7 +92,7 @@ def read_rows():
     """By number: mnemonic, and where CPUID has its feature."""
     sys.path.insert(0, os.path.join(TREE, "tools"))
     from make_x86_tables import read_rows as read
-    known = {}
+    known = {"monitor": ("1_ECX", 3), "xsaves": ("D1_EAX", 3), "pku": ("7_ECX", 3), "serialize": ("7_EDX", 14)}
     with open(FEATURES) as file:
         for name, word, bit in re.findall(r'X\("(\w+)",\s*(\w+),\s*(\d+)', file.read()):
             known[name] = (word, int(bit))

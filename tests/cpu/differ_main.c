@@ -1,9 +1,9 @@
 /*
- * differ [--cases N] [--seed N] [--row N] [--mode 64|32|16] [--verbose]
+ * differ [--cases N] [--seed N] [--row N] [--mode 64|32|16] [--verbose] [--count]
  *
  * Tries N cases (200) of each row of the instruction table that user code can enter, in 64-bit,
  * 32-bit and 16-bit code. Prints what differs; fails also for a row that could not be tried and has
- * no reason.
+ * no reason. --count runs nothing, and prints each row's number and how many cases there are of it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@ struct options {
     unsigned mode; /* 0: all */
     unsigned tell; /* differences told for each row */
     bool verbose;
+    bool count; /* only how many there are */
 };
 
 static uint8_t *data = (uint8_t *)(uintptr_t)DIFFER_DATA;
@@ -165,7 +166,7 @@ static unsigned run_row(const struct options *options, enum x86_mode mode, uint1
         memset(&c, 0, sizeof c);
         if (make_case(&c, mode, row, rows, &random)) {
             tried++;
-            different += run_case(&c, different < options->tell) != NULL;
+            different += !options->count && run_case(&c, different < options->tell) != NULL;
         }
     }
     *ret_tried = tried;
@@ -184,7 +185,7 @@ static unsigned run_mode(const struct options *options, enum x86_mode mode, unsi
         unsigned tried, different;
 
         if ((options->row != 0 && row != options->row) || differ_excluded(row) != NULL ||
-            rows[row].count == 0 || !differ_soft_has(facts->feature)) {
+            rows[row].count == 0 || (!options->count && !differ_soft_has(facts->feature))) {
             continue;
         }
         different = run_row(options, mode, row, &rows[row], &tried);
@@ -193,7 +194,7 @@ static unsigned run_mode(const struct options *options, enum x86_mode mode, unsi
             printf("FAILED row %u %s, %d bits: %u of %u cases\n", row, x86_op_name(facts->op),
                    bits_of(mode), different, tried);
             failed++;
-        } else if (options->verbose) {
+        } else if (options->verbose && !options->count) {
             printf("row %u %s: %u cases\n", row, x86_op_name(facts->op), tried);
         }
     }
@@ -235,8 +236,9 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         unsigned long number = i + 1 < argc ? strtoul(argv[i + 1], NULL, 0) : 0;
 
-        if (strcmp(argv[i], "--verbose") == 0) {
-            options.verbose = true;
+        if (strcmp(argv[i], "--verbose") == 0 || strcmp(argv[i], "--count") == 0) {
+            options.verbose |= argv[i][2] == 'v';
+            options.count |= argv[i][2] == 'c';
             continue;
         }
         if (strcmp(argv[i], "--cases") == 0) {
@@ -256,7 +258,7 @@ int main(int argc, char **argv)
         i++;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!differ_soft_open() || !differ_native_open()) {
+    if (!options.count && (!differ_soft_open() || !differ_native_open())) {
         return 1;
     }
     for (unsigned i = 0; i < sizeof pristine; i++) {
@@ -266,6 +268,12 @@ int main(int argc, char **argv)
         if (options.mode == 0 || options.mode == bits_of((enum x86_mode)mode)) {
             failed += run_mode(&options, (enum x86_mode)mode, tried);
         }
+    }
+    if (options.count) {
+        for (uint16_t row = 1; row < x86_rows_count; row++) {
+            printf("%u %u\n", row, tried[row]);
+        }
+        return 0;
     }
     if (options.row == 0 && options.mode == 0) {
         failed += check_coverage(&options, tried);

@@ -5,6 +5,9 @@
  * vector_differ CASES [MNEMONIC|all [SEED]] tries so many cases of each row, each by the fast path
  * or with all checks in turn; status 0: none differs.
  *
+ * vector_differ count CASES runs nothing, and prints each row's number and how many there are of
+ * it.
+ *
  * vector_differ time MNEMONIC... tells the ns that each takes.
  */
 #include <stdio.h>
@@ -32,6 +35,7 @@ struct counts {
 static struct counts *counts;
 static unsigned shown;
 static uint8_t *memory;
+static bool only_count;
 
 static bool is_of_x87_image(uint16_t op)
 {
@@ -187,6 +191,10 @@ static void try_shape(struct vector_random *random, enum x86_mode mode, unsigned
     c.mode = mode;
     if (vector_instruction(random, &shape, &c) && !is_full(&counts[c.insn.row], wanted) &&
         (only == NULL || strcmp(only, x86_op_name(x86_rows[c.insn.row].op)) == 0)) {
+        if (only_count) {
+            counts[c.insn.row].cases++;
+            return;
+        }
         vector_operands(random, &c);
         run_case(&c, fast);
     }
@@ -236,15 +244,12 @@ static int report(enum x86_mode mode, unsigned wanted, const char *only)
     return differ == 0 && (only != NULL || full + unsupported == rows) ? 0 : 1;
 }
 
-static int differ(enum x86_mode mode, unsigned wanted, const char *only, uint64_t seed)
+/* Tries all shapes until there are enough cases of each row. */
+static void try_all(enum x86_mode mode, unsigned wanted, const char *only, uint64_t seed)
 {
     struct vector_random random = {UINT64_C(88172645463325252) + mode + seed};
 
     memset(counts, 0, x86_rows_count * sizeof(*counts));
-    if (!vector_soft_mode(mode)) {
-        return 1;
-    }
-    printf("%d-bit code\n", 16 << mode);
     for (unsigned pass = 0; pass < PASSES_MAX; pass++) {
         /* Some rows are 64-bit code's alone. */
         if (all_full(wanted, only, mode != X86_MODE_64 && pass > LENIENT_AFTER)) {
@@ -258,7 +263,27 @@ static int differ(enum x86_mode mode, unsigned wanted, const char *only, uint64_
             }
         }
     }
+}
+
+static int differ(enum x86_mode mode, unsigned wanted, const char *only, uint64_t seed)
+{
+    if (!vector_soft_mode(mode)) {
+        return 1;
+    }
+    printf("%d-bit code\n", 16 << mode);
+    try_all(mode, wanted, only, seed);
     return report(mode, wanted, only);
+}
+
+/* How many cases there are of each row in 64-bit code. */
+static int tell_counts(unsigned wanted)
+{
+    only_count = true;
+    try_all(X86_MODE_64, wanted, NULL, 0);
+    for (unsigned row = 1; row < x86_rows_count; row++) {
+        printf("%u %u\n", row, counts[row].cases);
+    }
+    return 0;
 }
 
 /* Times one register form and one memory form of a mnemonic. */
@@ -307,6 +332,11 @@ int main(int argc, char **argv)
     int status = 0;
 
     counts = calloc(x86_rows_count, sizeof(*counts));
+    if (counts != NULL && argc > 2 && strcmp(argv[1], "count") == 0) {
+        status = tell_counts((unsigned)strtoul(argv[2], NULL, 10));
+        free(counts);
+        return status;
+    }
     memory = mmap((void *)(uintptr_t)VECTOR_MEMORY_ADDRESS, VECTOR_MEMORY_SIZE,
                   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     if (counts == NULL || memory == MAP_FAILED || !vector_soft_begin() || native_begin() < 0) {
