@@ -156,6 +156,9 @@ static void run(struct working *w, const struct jcf_insn *insn)
         move(w, insn->op);
         return;
     }
+    if (insn->op == JCF_OP_CHECKCAST) {
+        return; /* what is cast comes from where it came from */
+    }
     if (strchr(facts->pops, '*') || strchr(facts->pushes, '*')) {
         run_constant(w, insn);
         return;
