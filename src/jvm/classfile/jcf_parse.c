@@ -270,14 +270,15 @@ static int parse_interfaces(struct jcf_parser *p)
 {
     JCF_TRY(jcf_need(p, 2));
     uint16_t count = jcf_take_u2(p);
-    JCF_TRY(jcf_need(p, 2u * count));
-    uint16_t *interfaces = st_arena_array(p->arena, uint16_t, count);
+    uint32_t most = ST_MIN((uint32_t)count, (p->size - p->at) / 2);
+    uint16_t *interfaces = st_arena_array(p->arena, uint16_t, most);
     if (interfaces == NULL) {
         return jcf_fail_memory(p->error);
     }
     p->class->interface_count = count;
     p->class->interfaces = interfaces;
     for (uint32_t i = 0; i < count; i++) {
+        JCF_TRY(jcf_need(p, 2));
         uint16_t index = jcf_take_u2(p);
         if (!jcf_is_tag(p, index, JCF_TAG_CLASS)) {
             return jcf_reject(p, "Interface name has bad constant pool index %u in class file %.*s",
@@ -288,6 +289,11 @@ static int parse_interfaces(struct jcf_parser *p)
             return jcf_reject(p, "Bad interface name in class file %.*s", JCF_NAME(p));
         }
         interfaces[i] = index;
+        if (p->config->load_interface != NULL &&
+            p->config->load_interface(p->config->context, p->class_name, name) < 0) {
+            *p->error = (struct jcf_error){.kind = JCF_ERROR_PENDING};
+            return -ST_ECORRUPT;
+        }
     }
     if (!p->check || count < 2) {
         return 0;

@@ -27,6 +27,12 @@ struct jcf_parse_config {
     /* The name asked for ("p/C"), NULL data: any. A class of another name is NoClassDefFoundError.
      */
     struct jcf_text name;
+    /* Called for each superinterface when its name has been read, which is when HotSpot loads it
+     * and checks that it is an interface: before what follows in the file is looked at. NULL:
+     * nobody is called. Negative: it has failed with an exception of its own, and parsing ends with
+     * JCF_ERROR_PENDING. */
+    int (*load_interface)(void *context, struct jcf_text class_name, struct jcf_text interface);
+    void *context;
 };
 
 /* Parses. Returns 0; or -ST_ECORRUPT (-ST_ENOMEM) with *ret_error filled and *ret_class undefined.

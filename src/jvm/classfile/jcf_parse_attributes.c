@@ -20,7 +20,7 @@ struct late {
 
 static int check_inner_class(struct jcf_parser *p, struct jcf_inner_class entry)
 {
-    if (entry.inner != 0 && !jcf_is_tag(p, entry.inner, JCF_TAG_CLASS)) {
+    if (!jcf_is_tag(p, entry.inner, JCF_TAG_CLASS)) {
         return jcf_reject(p, "inner_class_info_index %u has bad constant type in class file %.*s",
                           entry.inner, JCF_NAME(p));
     }
@@ -42,7 +42,6 @@ static int check_inner_class(struct jcf_parser *p, struct jcf_inner_class entry)
         return jcf_reject(p, "Class is both outer and inner class in class file %.*s", JCF_NAME(p));
     }
     uint16_t known = JCF_ACC_OF_CLASS | JCF_ACC_PRIVATE | JCF_ACC_PROTECTED | JCF_ACC_STATIC;
-    known &= (uint16_t)~JCF_ACC_SUPER;
     return jcf_check_class_flags(p, jcf_class_flags(p, entry.flags, known));
 }
 

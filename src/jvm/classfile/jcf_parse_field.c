@@ -275,8 +275,9 @@ int jcf_parse_fields(struct jcf_parser *p)
 {
     JCF_TRY(jcf_need(p, 2));
     uint16_t count = jcf_take_u2(p);
-    JCF_TRY(jcf_need(p, 8u * count));
-    struct jcf_field *fields = st_arena_array(p->arena, struct jcf_field, count);
+    /* Room for as many as there can be: behind them the file ends. */
+    uint32_t most = ST_MIN((uint32_t)count, (p->size - p->at) / 8);
+    struct jcf_field *fields = st_arena_array(p->arena, struct jcf_field, most);
     if (fields == NULL) {
         return jcf_fail_memory(p->error);
     }

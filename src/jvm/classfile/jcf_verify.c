@@ -16,6 +16,31 @@ static int bad_code_at(struct jcf_verifier *v, uint32_t at, const char *message)
 
 /* ---- before the code ---- */
 
+/* Decodes the instruction at `at`. HotSpot has opcodes of its own behind the last of Java's; it
+ * steps over them when it looks for the starts of instructions, and refuses them when it comes to
+ * them: so a fault of the tables about the code is told first. Those of no fixed length are refused
+ * at once. */
+static int decode_at(struct jcf_verifier *v, uint32_t at, struct jcf_insn *ret_insn)
+{
+    enum { FIRST = JCF_OP_COUNT };
+    static const uint8_t lengths[] = {
+        1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, /* breakpoint, fields, aload_0 */
+        4, 4, 4, 2, 4, 3, 3, 0, 0, 2, 3, 1, 3, 3, 3, 1, 2,       /* accesses to nofast_iload */
+    };
+    uint8_t op = v->code[at];
+    if (op >= FIRST && op - FIRST < (int)sizeof(lengths)) {
+        uint32_t length = lengths[op - FIRST];
+        if (length > 0 && length <= v->code_length - at) {
+            *ret_insn = (struct jcf_insn){.at = at, .op = op, .length = length};
+            return 0;
+        }
+    }
+    if (jcf_insn_decode(v->code, v->code_length, at, ret_insn) < 0) {
+        return bad_code_at(v, at, "Bad instruction");
+    }
+    return 0;
+}
+
 /* Where instructions begin. */
 static int find_starts(struct jcf_verifier *v)
 {
@@ -25,9 +50,7 @@ static int find_starts(struct jcf_verifier *v)
     }
     for (uint32_t at = 0; at < v->code_length;) {
         struct jcf_insn insn;
-        if (jcf_insn_decode(v->code, v->code_length, at, &insn) < 0) {
-            return bad_code_at(v, at, "Bad instruction");
-        }
+        JCF_TRY(decode_at(v, at, &insn));
         v->starts[at] = insn.op == JCF_OP_NEW ? JCF_START_NEW : JCF_START_INSN;
         at += insn.length;
     }
@@ -135,12 +158,16 @@ static int enter(struct jcf_verifier *v)
 
 static int verify_insn_at(struct jcf_verifier *v, uint32_t at, uint32_t *map)
 {
-    if (jcf_insn_decode(v->code, v->code_length, at, &v->insn) < 0) {
-        return bad_code_at(v, at, "Bad instruction");
-    }
+    JCF_TRY(decode_at(v, at, &v->insn));
     v->now.offset = at;
     v->was_uninit = false;
+    v->stack_before = v->now.stack_size;
     JCF_TRY(jcf_verify_arrive(v, map));
+    v->stack_before = v->now.stack_size;
+    if (v->insn.op >= JCF_OP_COUNT) {
+        struct jcf_context context = {JCF_FAULT_CODE, at, 0, {0}, {0}};
+        return jcf_verify_fail(v, &context, "Bad instruction: %02x", v->insn.op);
+    }
     bool may_throw = at >= v->handlers_from && at < v->handlers_to;
     bool stores = (jcf_ops[v->insn.op].facts & JCF_FACT_STORE) != 0 && v->insn.op != JCF_OP_IINC;
     if (may_throw && stores) { /* with the locals before the store */

@@ -123,7 +123,7 @@ static int pop_operands(struct jcf_verifier *v, const char *pops)
         count++;
     }
     while (count > 0) {
-        JCF_TRY(jcf_v_pop(v, type_of_letter(pops[--count]), &popped));
+        JCF_TRY(jcf_v_pop_first(v, type_of_letter(pops[--count]), &popped));
     }
     return 0;
 }
@@ -151,7 +151,7 @@ static int load_local(struct jcf_verifier *v)
 static int store_local(struct jcf_verifier *v)
 {
     struct jcf_vtype type;
-    JCF_TRY(jcf_v_pop(v, type_of_letter(jcf_ops[v->insn.op].pops[0]), &type));
+    JCF_TRY(jcf_v_pop_first(v, type_of_letter(jcf_ops[v->insn.op].pops[0]), &type));
     return jcf_v_set_local(v, v->insn.index, type);
 }
 
@@ -186,8 +186,9 @@ static int pop_array(struct jcf_verifier *v, unsigned which, struct jcf_vtype *r
     JCF_TRY(jcf_v_pop(v, jcf_v(JCF_V_REFERENCE), ret_array));
     if (!is_array_for(*ret_array, array_letters[which])) {
         struct jcf_vtype type = jcf_v_named(wanted[which]);
+        struct jcf_origin is = {JCF_ORIGIN_STACK, v->now.stack_size, *ret_array, &v->now};
         struct jcf_context context = {
-            JCF_FAULT_TYPE, v->insn.at, 0, jcf_v_top(v), {JCF_ORIGIN_IMPLICIT, 0, type, NULL}};
+            JCF_FAULT_TYPE, v->insn.at, 0, is, {JCF_ORIGIN_IMPLICIT, 0, type, NULL}};
         return jcf_verify_fail(v, &context, "Bad type on operand stack in %s",
                                jcf_ops[v->insn.op].text);
     }
@@ -449,7 +450,8 @@ static int do_arraylength(struct jcf_verifier *v)
     struct jcf_vtype type;
     JCF_TRY(jcf_v_pop(v, jcf_v(JCF_V_REFERENCE), &type));
     if (type.kind != JCF_V_NULL && !jcf_v_is_array(type)) {
-        struct jcf_context context = {JCF_FAULT_TYPE, v->insn.at, 0, jcf_v_top(v), {0}};
+        struct jcf_origin is = {JCF_ORIGIN_STACK, v->now.stack_size, type, &v->now};
+        struct jcf_context context = {JCF_FAULT_TYPE, v->insn.at, 0, is, {0}};
         return jcf_verify_fail(v, &context, "Bad type on operand stack in arraylength");
     }
     return jcf_v_push(v, jcf_v(JCF_V_INT));

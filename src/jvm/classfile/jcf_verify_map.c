@@ -211,7 +211,7 @@ int jcf_verify_maps(struct jcf_verifier *v)
         v->maps[i] = frame;
         if (frame.offset >= v->code_length || v->starts[frame.offset] == JCF_START_NONE) {
             struct jcf_context context = {
-                JCF_FAULT_BAD_MAP, frame.offset, i, {JCF_ORIGIN_FRAME, 0, {0}, &v->maps[i]}, {0}};
+                JCF_FAULT_BAD_MAP, 0, i, {JCF_ORIGIN_FRAME, 0, {0}, &v->maps[i]}, {0}};
             return jcf_verify_fail(v, &context, "StackMapTable error: bad offset");
         }
     }

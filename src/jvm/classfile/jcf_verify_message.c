@@ -93,7 +93,9 @@ static void put_types(struct out *out, const char *what, const struct jcf_vtype 
     put(out, " }\n");
 }
 
-static void put_frame(struct out *out, const char *title, const struct jcf_origin *origin)
+/* The current frame is shown as it was before the instruction. */
+static void put_frame(struct out *out, const struct jcf_verifier *v, const char *title,
+                      const struct jcf_origin *origin)
 {
     const struct jcf_vframe *frame = origin->frame;
     if (origin->kind == JCF_ORIGIN_NONE || frame == NULL) {
@@ -102,7 +104,7 @@ static void put_frame(struct out *out, const char *title, const struct jcf_origi
     put(out, "  %s:\n    bci: @%d\n    flags: {%s }\n", title, (int)frame->offset,
         frame->this_uninit ? " flagThisUninit" : "");
     put_types(out, "locals", frame->locals, frame->locals_size);
-    put_types(out, "stack", frame->stack, frame->stack_size);
+    put_types(out, "stack", frame->stack, frame == &v->now ? v->stack_before : frame->stack_size);
 }
 
 static void put_origin(struct out *out, const struct jcf_origin *origin)
@@ -199,17 +201,24 @@ static void put_reason(struct out *out, const struct jcf_context *context)
     put(out, "\n");
 }
 
-/* Lines of 16 bytes, in pairs. */
+/* Lines of 16 bytes, in pairs; the last is filled with blanks. */
 static void put_code(struct out *out, const struct jcf_verifier *v)
 {
     put(out, "  Bytecode:\n");
-    for (uint32_t at = 0; at < v->code_length; at++) {
+    for (uint32_t at = 0; at < v->code_length || at % 16 != 0; at++) {
         if (at % 16 == 0) {
-            put(out, "    0x%07x: ", at);
+            put(out, "    %07x:", at);
         }
-        put(out, "%02x", v->code[at]);
-        bool ends = at % 16 == 15 || at + 1 == v->code_length;
-        put(out, ends ? "\n" : at % 2 == 1 ? " " : "");
+        put(out, at % 2 == 0 ? " " : "");
+        if (at < v->code_length) {
+            put(out, "%02x", v->code[at]);
+        } else {
+            put(out, "  ");
+        }
+        put(out, at % 16 == 15 ? "\n" : "");
+    }
+    if (v->code_length % 16 == 0) { /* HotSpot begins a line that nothing follows for */
+        put(out, "    %07x:%40s\n", v->code_length, "");
     }
 }
 
@@ -348,8 +357,8 @@ int jcf_verify_fail(struct jcf_verifier *v, const struct jcf_context *context, c
     va_end(args);
     put_location(&out, v, context);
     put_reason(&out, context);
-    put_frame(&out, "Current Frame", &context->is);
-    put_frame(&out, "Stackmap Frame", &context->wanted);
+    put_frame(&out, v, "Current Frame", &context->is);
+    put_frame(&out, v, "Stackmap Frame", &context->wanted);
     put_code(&out, v);
     put_handlers(&out, v);
     put_maps(&out, v);

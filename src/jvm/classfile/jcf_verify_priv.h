@@ -79,6 +79,7 @@ struct jcf_verifier {
     struct jcf_vframe *maps;
     uint32_t map_count;
     struct jcf_vframe now;
+    uint32_t stack_before; /* its stack's size before the instruction */
 
     /* Of the instruction. */
     struct jcf_insn insn;
@@ -172,6 +173,9 @@ int jcf_v_assignable(struct jcf_verifier *v, struct jcf_vtype to, struct jcf_vty
 int jcf_v_push(struct jcf_verifier *v, struct jcf_vtype type);
 int jcf_v_push_slot(struct jcf_verifier *v, struct jcf_vtype type);
 int jcf_v_pop(struct jcf_verifier *v, struct jcf_vtype wanted, struct jcf_vtype *ret_type);
+/* The same, but a long or double is judged by its first slot alone, which is always below its
+ * second: so do HotSpot's arithmetic and stores, and the message tells. */
+int jcf_v_pop_first(struct jcf_verifier *v, struct jcf_vtype wanted, struct jcf_vtype *ret_type);
 /* The slot on top, whatever it is. */
 int jcf_v_pop_slot(struct jcf_verifier *v, struct jcf_vtype *ret_type);
 int jcf_v_get_local(struct jcf_verifier *v, uint32_t index, struct jcf_vtype wanted,

@@ -221,6 +221,14 @@ int jcf_v_pop(struct jcf_verifier *v, struct jcf_vtype wanted, struct jcf_vtype 
     return pop_one(v, wanted, ret_type);
 }
 
+int jcf_v_pop_first(struct jcf_verifier *v, struct jcf_vtype wanted, struct jcf_vtype *ret_type)
+{
+    if (jcf_v_second(wanted).kind != JCF_V_TOP) {
+        JCF_TRY(jcf_v_pop_slot(v, ret_type));
+    }
+    return pop_one(v, wanted, ret_type);
+}
+
 static int bad_local(struct jcf_verifier *v, uint32_t index, const char *message)
 {
     struct jcf_context context = {JCF_FAULT_LOCAL, v->now.offset, index, {0}, {0}};

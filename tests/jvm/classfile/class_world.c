@@ -208,6 +208,21 @@ struct jcf_verify_env world_env(struct world *world)
 #define CHANGED "java/lang/IncompatibleClassChangeError"
 #define NO_ACCESS "java/lang/IllegalAccessError"
 
+/* Loads an interface as soon as it is named. */
+static int load_interface(void *context, struct jcf_text class_name, struct jcf_text interface)
+{
+    struct world *world = context;
+    const struct jcf_class *class = world_find(world, interface);
+    if (jcf_text_same(class_name, interface)) {
+        world->missing = CIRCULAR;
+    } else if (class == NULL) {
+        world->missing = NO_CLASS;
+    } else if ((class->flags & JCF_ACC_INTERFACE) == 0) {
+        world->missing = CHANGED;
+    }
+    return world->missing != NULL ? -1 : 0;
+}
+
 /* What is wrong with a superclass or superinterface; NULL: nothing. Not looked at: whether its
  * package is exported. */
 static const char *check_super(struct world *world, struct jcf_text name, bool interface)
@@ -219,7 +234,7 @@ static const char *check_super(struct world *world, struct jcf_text name, bool i
     if (super == NULL) {
         return NO_CLASS;
     }
-    if (interface != ((super->flags & JCF_ACC_INTERFACE) != 0)) {
+    if (!interface && (super->flags & JCF_ACC_INTERFACE) != 0) {
         return CHANGED;
     }
     if (super->is_sealed || (super->flags & JCF_ACC_FINAL) != 0) {
@@ -276,14 +291,18 @@ static bool refused(const char *error, const char *message, const char **ret_err
 bool world_check(struct world *world, const void *bytes, size_t size, struct jcf_text name,
                  struct st_arena *arena, const char **ret_error, const char **ret_message)
 {
-    struct jcf_parse_config config = {.name = name};
+    struct jcf_parse_config config = {
+        .name = name, .load_interface = load_interface, .context = world};
     struct jcf_class class;
     struct jcf_error error;
+    world->missing = NULL;
     if (jcf_parse(bytes, size, &config, arena, &class, &error) < 0) {
+        if (error.kind == JCF_ERROR_PENDING) {
+            return refused(world->missing, "", ret_error, ret_message);
+        }
         return refused(jcf_error_class(error.kind), error.message, ret_error, ret_message);
     }
     world->own = &class;
-    world->missing = NULL;
     const char *wrong = check_supers(world);
     if (wrong != NULL) {
         return refused(wrong, "", ret_error, ret_message);

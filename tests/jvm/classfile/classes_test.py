@@ -24,10 +24,11 @@ def skip(why):
 
 
 def run(*words):
-    done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=400)
+    done = subprocess.run(words, capture_output=True, timeout=400)
+    out, errors = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
     if done.returncode != 0:
-        sys.exit(f"{' '.join(words)}: status {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
-    return done.stdout
+        sys.exit(f"{' '.join(words)}: status {done.returncode}\n{out[-4000:]}{errors[-4000:]}")
+    return out
 
 
 def records(path):
@@ -58,7 +59,8 @@ class Lab:
     def hotspots(self, classes):
         run(os.path.join(self.jdk, "bin/java"), "--add-modules", "ALL-SYSTEM", "-Xint", "-XX:+UseSerialGC", "-Xmx512m", "-cp", self.folder, "Verdicts",
             classes, classes + ".hotspot")
-        return open(classes + ".hotspot", encoding="utf-8", errors="replace").read().split("\n")[:-1]
+        with open(classes + ".hotspot", "rb") as told:
+            return told.read().decode(errors="replace").split("\n")[:-1]
 
     def seeds(self, count):
         """Classes that both accept as they are."""
