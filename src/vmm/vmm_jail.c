@@ -1,27 +1,22 @@
 /*
  * The jail: see vmm_jail.h.
  *
- * Filters are constant tables, made by the compiler from lists of calls: a few questions about
- * arguments, then one comparison a call that jumps to the one outcome. The kernel turns what is
- * allowed without a question into a bitmap, so that such a call costs nothing. What is not in a
- * list fails with EPERM rather than ending the machine: a C library's fallback must not be a
- * guest's crash, and the call is as much refused.
+ * The filters are constant tables (sbx_filter.h): a few questions about arguments, then lists of
+ * calls. The kernel turns what is allowed without a question into a bitmap, so that such a call
+ * costs nothing. What is not in a list fails with EPERM rather than ending the machine: a C
+ * library's fallback must not be a guest's crash, and the call is as much refused.
  */
 #include "vmm/vmm_jail.h"
 
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include "base/attr.h"
 #include "base/heap.h"
@@ -33,6 +28,7 @@
 #include "os/os_security.h"
 #include "os/os_thread.h"
 #include "sandbox/sbx_caps.h"
+#include "sandbox/sbx_filter.h"
 
 /* ---- the filters ---- */
 
@@ -123,27 +119,24 @@
     X(select)                                                                                      \
     X(pselect6)
 
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define LOAD_ARGUMENT(number) LOAD(args[number]) /* its low half */
-#define IF(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
-#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define REFUSE(error) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
-
 /* At the start of each filter. The own process is filled in when it is loaded. */
 #define QUESTIONS                                                                                  \
-    LOAD(arch), IF(AUDIT_ARCH_X86_64, 1, 0), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),  \
-        LOAD(nr), /* a terminal that others use is not typed into */                               \
-        IF(SYS_ioctl, 0, 5), LOAD_ARGUMENT(1), IF(TIOCSTI, 2, 0), IF(TIOCLINUX, 1, 0), ALLOW,      \
-        REFUSE(ST_EPERM), /* no address can be written and executed */                             \
-        IF(SYS_mmap, 1, 0), IF(SYS_mprotect, 0, 5), LOAD_ARGUMENT(2),                              \
+    SBX_START, /* a terminal that others use is not typed into */                                  \
+        SBX_IF(SYS_ioctl, 0, 5), SBX_LOAD_ARGUMENT(1), SBX_IF(TIOCSTI, 2, 0),                      \
+        SBX_IF(TIOCLINUX, 1, 0), SBX_ALLOW,                                                        \
+        SBX_REFUSE(ST_EPERM), /* no address can be written and executed */                         \
+        SBX_IF(SYS_mmap, 1, 0), SBX_IF(SYS_mprotect, 0, 5), SBX_LOAD_ARGUMENT(2),                  \
         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, PROT_WRITE | PROT_EXEC),                               \
-        IF(PROT_WRITE | PROT_EXEC, 1, 0), ALLOW, REFUSE(ST_EPERM), /* signals stay in here */      \
-        IF(SYS_tgkill, 0, 4), LOAD_ARGUMENT(0), IF(OWN_PROCESS, 0, 1), ALLOW, REFUSE(ST_EPERM)
+        SBX_IF(PROT_WRITE | PROT_EXEC, 1, 0), SBX_ALLOW,                                           \
+        SBX_REFUSE(ST_EPERM), /* signals stay in here */                                           \
+        SBX_IF(SYS_tgkill, 0, 4), SBX_LOAD_ARGUMENT(0), SBX_IF(OWN_PROCESS, 0, 1), SBX_ALLOW,      \
+        SBX_REFUSE(ST_EPERM)
 
 /* Threads are started by clone, whose flags can be seen. */
 #define QUESTIONS_OF_CLONE                                                                         \
-    IF(SYS_clone3, 0, 1), REFUSE(ST_ENOSYS), IF(SYS_clone, 0, 4), LOAD_ARGUMENT(0),                \
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 1, 0), ALLOW, REFUSE(ST_EPERM)
+    SBX_IF(SYS_clone3, 0, 1), SBX_REFUSE(ST_ENOSYS), SBX_IF(SYS_clone, 0, 4),                      \
+        SBX_LOAD_ARGUMENT(0), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 1, 0), SBX_ALLOW,   \
+        SBX_REFUSE(ST_EPERM)
 
 enum {
     OWN_PROCESS = 0x7fffffff, /* no process has this number */
@@ -152,37 +145,30 @@ enum {
     PROGRAM_MAX = 128,
 };
 
-/* A list is a run of comparisons, then the two outcomes; a comparison knows how many follow it. */
-#define FILTER(name, questions, calls)                                                             \
-    enum { calls(name##_PLACE) name##_CALLS };                                                     \
-    static const struct sock_filter name[] = {questions, calls(name##_TEST) REFUSE(ST_EPERM),      \
-                                              ALLOW};                                              \
-    _Static_assert(ST_COUNT(name) <= PROGRAM_MAX, "PROGRAM_MAX")
-
 #define THREAD_LIST(X) MACHINE_CALLS(X)
-#define thread_filter_PLACE(call) thread_at_##call,
-#define thread_filter_TEST(call)                                                                   \
-    IF(SYS_##call, (uint8_t)(thread_filter_CALLS - thread_at_##call), 0),
-FILTER(thread_filter, QUESTIONS, THREAD_LIST);
+#define thread_filter_PLACE(call) SBX_PLACE(thread_filter, call)
+#define thread_filter_TEST(call) SBX_TEST(thread_filter, call)
+SBX_FILTER(thread_filter, QUESTIONS, THREAD_LIST);
 
 #define THREAD_NETWORK_LIST(X) MACHINE_CALLS(X) SOCKET_CALLS(X) NETWORK_CALLS(X)
-#define thread_network_filter_PLACE(call) thread_network_at_##call,
-#define thread_network_filter_TEST(call)                                                           \
-    IF(SYS_##call, (uint8_t)(thread_network_filter_CALLS - thread_network_at_##call), 0),
-FILTER(thread_network_filter, QUESTIONS, THREAD_NETWORK_LIST);
+#define thread_network_filter_PLACE(call) SBX_PLACE(thread_network_filter, call)
+#define thread_network_filter_TEST(call) SBX_TEST(thread_network_filter, call)
+SBX_FILTER(thread_network_filter, QUESTIONS, THREAD_NETWORK_LIST);
 
 #define PROCESS_QUESTIONS QUESTIONS, QUESTIONS_OF_CLONE
 #define PROCESS_LIST(X) MACHINE_CALLS(X) PROCESS_CALLS(X) SOCKET_CALLS(X)
-#define process_filter_PLACE(call) process_at_##call,
-#define process_filter_TEST(call)                                                                  \
-    IF(SYS_##call, (uint8_t)(process_filter_CALLS - process_at_##call), 0),
-FILTER(process_filter, PROCESS_QUESTIONS, PROCESS_LIST);
+#define process_filter_PLACE(call) SBX_PLACE(process_filter, call)
+#define process_filter_TEST(call) SBX_TEST(process_filter, call)
+SBX_FILTER(process_filter, PROCESS_QUESTIONS, PROCESS_LIST);
 
 #define PROCESS_NETWORK_LIST(X) MACHINE_CALLS(X) PROCESS_CALLS(X) SOCKET_CALLS(X) NETWORK_CALLS(X)
-#define process_network_filter_PLACE(call) process_network_at_##call,
-#define process_network_filter_TEST(call)                                                          \
-    IF(SYS_##call, (uint8_t)(process_network_filter_CALLS - process_network_at_##call), 0),
-FILTER(process_network_filter, PROCESS_QUESTIONS, PROCESS_NETWORK_LIST);
+#define process_network_filter_PLACE(call) SBX_PLACE(process_network_filter, call)
+#define process_network_filter_TEST(call) SBX_TEST(process_network_filter, call)
+SBX_FILTER(process_network_filter, PROCESS_QUESTIONS, PROCESS_NETWORK_LIST);
+
+_Static_assert(ST_COUNT(thread_network_filter) <= PROGRAM_MAX &&
+                   ST_COUNT(process_network_filter) <= PROGRAM_MAX,
+               "the longest of them");
 
 static int load(const struct sock_filter *code, size_t count, unsigned flags)
 {
