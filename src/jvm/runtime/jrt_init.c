@@ -79,7 +79,7 @@ static void keep_cause(struct jrt_thread *thread, struct jrt_class *class,
     }
     (void)st_snprintf(text, sizeof(text), "Exception %s%s%s [in thread \"%s\"]",
                       jrt_external_name(jrt_class_of(thrown), name, sizeof(name)),
-                      detail ? ":" : "", message, thread_name);
+                      detail ? ": " : "", message, thread_name);
     struct jrt_class *error = jrt_known_class(thread, JRT_ExceptionInInitializerError);
     struct job_object *string = error ? jrt_string_of(thread, text) : NULL;
     struct job_object *cause =
