@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include "os/os_priv.h"
+
 #define FIRST_REAL_TIME 34
 #define LAST 64
 
@@ -66,4 +68,26 @@ const char *os_signal_name(int number)
         }
     }
     return NULL;
+}
+
+int os_signal_handle(int number, os_signal_handler_t *handler, os_signal_handler_t **ret_before)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    struct sigaction before;
+    sigfillset(&action.sa_mask);
+    int r = OS_CALL(sigaction(number, &action, &before));
+    if (r >= 0 && ret_before != NULL) {
+        *ret_before = before.sa_handler;
+    }
+    return r;
+}
+
+int os_signal_handler(int number, os_signal_handler_t **ret_handler)
+{
+    struct sigaction now;
+    int r = OS_CALL(sigaction(number, NULL, &now));
+    if (r >= 0) {
+        *ret_handler = now.sa_handler;
+    }
+    return r;
 }

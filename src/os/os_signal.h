@@ -8,5 +8,13 @@
  * count and 64. -ST_EINVAL: there is none. */
 int os_signal_number(const char *text) ST_MUST_CHECK;
 
+/* What a signal does in this process: the action's handler is set, with all others blocked while it
+ * runs and calls restarted; *ret_before (NULL allowed) is the handler there was. SIG_DFL and
+ * SIG_IGN too. 0 or -errno. */
+typedef void os_signal_handler_t(int number);
+int os_signal_handle(int number, os_signal_handler_t *handler, os_signal_handler_t **ret_before);
+/* The handler that a signal has. 0 or -errno. */
+int os_signal_handler(int number, os_signal_handler_t **ret_handler);
+
 /* "SIGTERM"; NULL for a number without a name. Static storage. */
 const char *os_signal_name(int number);

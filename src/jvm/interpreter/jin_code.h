@@ -14,6 +14,9 @@
  */
 #pragma once
 
+#include <assert.h>
+#include <stddef.h>
+
 #include "jvm/runtime/jrt_class.h"
 #include "jvm/runtime/jrt_resolve.h"
 
@@ -55,8 +58,11 @@ struct jin_code {
     uint32_t sites, places, words, wide, leaders;
     uint32_t live; /* offset in the metadata of liveness, made by the first collection that asks; 0:
                       none */
+    uint32_t spare; /* instructions are aligned to 8 */
     struct jin_insn insns[];
 };
+
+static_assert(offsetof(struct jin_code, insns) % 8 == 0, "an instruction is replaced at once");
 
 /* Where bytecodes that are jumped to, handlers among them, begin: sorted by bytecode index. */
 struct jin_leader {

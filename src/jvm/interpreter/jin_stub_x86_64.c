@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "jvm/classfile/jcf_descriptor.h"
 #include "jvm/classfile/jcf_flags.h"
 #include "jvm/interpreter/jin_priv.h"
@@ -109,7 +110,8 @@ static struct entry *find(const struct shape *shape)
 static void op2(struct x86_buffer *to, uint16_t op, struct x86_arg a, struct x86_arg b)
 {
     const struct x86_arg args[] = {a, b};
-    (void)x86_emit_op(to, op, args, 2);
+    int r = x86_emit_op(to, op, args, 2);
+    ST_CHECK(r > 0);
 }
 
 static struct x86_arg gpr(unsigned reg, unsigned width)
@@ -123,7 +125,7 @@ static void load(struct x86_buffer *to, char kind, unsigned reg, int64_t slot_at
     switch (kind) {
     case 'L':
         op2(to, X86_OP_XOR, gpr(X86_RAX, 4), gpr(X86_RAX, 4));
-        op2(to, X86_OP_LEA, gpr(reg, 8), x86_arg_mem(R10, slot_at, 8));
+        op2(to, X86_OP_LEA, gpr(reg, 8), x86_arg_mem(R10, slot_at, 0));
         op2(to, X86_OP_CMP, x86_arg_mem(R10, slot_at, 4), x86_arg_imm(0));
         op2(to, X86_OP_CMOVZ, gpr(reg, 8), gpr(X86_RAX, 8));
         break;
@@ -174,7 +176,7 @@ static void write_arguments(struct x86_buffer *to, const struct shape *shape, bo
             load(to, kind, X86_RDX, slot_at);
             op2(to, X86_OP_MOV, x86_arg_mem(X86_RSP, stack_at, 8), gpr(X86_RDX, 8));
         } else if (in_register && !on_stack && is_float(kind)) {
-            op2(to, X86_OP_MOVSD, x86_arg_reg(X86_XMM, number, 8), x86_arg_mem(R10, slot_at, 8));
+            op2(to, X86_OP_MOVSD, x86_arg_reg(X86_XMM, number, 16), x86_arg_mem(R10, slot_at, 8));
         } else if (in_register && !on_stack) {
             load(to, kind, registers[number], slot_at);
         }

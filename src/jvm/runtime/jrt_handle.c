@@ -341,3 +341,37 @@ enum jrt_handle_kind jrt_handle_kind(struct jrt_thread *thread, jrt_handle_t han
     }
     return is_local(thread, handle) ? JRT_HANDLE_LOCAL : JRT_HANDLE_INVALID;
 }
+
+/* ---- critical regions ---- */
+
+bool jrt_critical_enter(struct jrt_thread *thread, struct job_array *array)
+{
+    if (thread->critical_count == thread->critical_room) {
+        uint32_t room = thread->critical_room == 0 ? 8 : thread->critical_room * 2;
+        struct job_object **grown = realloc(thread->critical, room * sizeof(*grown));
+        if (grown == NULL) {
+            return jrt_throw_oom(thread, JRT_OOM_HEAP);
+        }
+        thread->critical = grown;
+        thread->critical_room = room;
+    }
+    thread->critical[thread->critical_count++] = &array->object;
+    return true;
+}
+
+void jrt_critical_leave(struct jrt_thread *thread, const struct job_array *array)
+{
+    for (uint32_t i = thread->critical_count; i-- > 0;) {
+        if (thread->critical[i] == &array->object) {
+            thread->critical[i] = thread->critical[--thread->critical_count];
+            return;
+        }
+    }
+}
+
+void jrt_critical_visit(struct jrt_thread *thread, struct jgc_visitor *visitor)
+{
+    for (uint32_t i = 0; i < thread->critical_count; i++) {
+        jgc_pin(visitor, thread->critical[i]);
+    }
+}

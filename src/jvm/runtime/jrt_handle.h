@@ -38,6 +38,12 @@ void jrt_handle_counts(uint32_t *ret_globals, uint32_t *ret_weaks);
 void jrt_globals_visit(struct jgc_visitor *visitor);
 void jrt_weaks_clear(void);
 
+/* A JNI critical region over an array: the array stays where it is until it is left as often.
+ * IN_VM. false: OutOfMemoryError is pending. */
+bool jrt_critical_enter(struct jrt_thread *thread, struct job_array *array) ST_MUST_CHECK;
+void jrt_critical_leave(struct jrt_thread *thread, const struct job_array *array);
+void jrt_critical_visit(struct jrt_thread *thread, struct jgc_visitor *visitor);
+
 /* What a handle of any kind stands for; NULL: null, or a weak one that was cleared. IN_VM. */
 static inline struct job_object *jrt_get(jrt_handle_t handle)
 {

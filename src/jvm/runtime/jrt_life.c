@@ -117,7 +117,7 @@ bool jrt_thread_start(struct jrt_thread *thread, struct job_object *java_thread)
 }
 
 bool jrt_thread_make_object(struct jrt_thread *thread, const char *name, struct job_object *group,
-                            bool daemon)
+                            bool daemon, bool add_to_group)
 {
     struct jrt_class *class = jrt_known.class[JRT_Thread];
     struct job_object *java_thread = jrt_new(thread, class);
@@ -147,6 +147,9 @@ bool jrt_thread_make_object(struct jrt_thread *thread, const char *name, struct 
         jrt_thread_set_daemon(thread, true);
     }
     jrt_set_int(java_thread, JRT_AT(Thread, threadStatus), STATUS_RUNNABLE);
+    if (!add_to_group) {
+        return true;
+    }
     union jrt_slot add[2] = {{.ref = job_to_ref(in)}, {.ref = thread->object}};
     return jrt_exec->call(thread, jrt_known.method[JRT_METHOD_threadGroupAdd], add, &nothing);
 }

@@ -12,9 +12,10 @@
 bool jrt_thread_start(struct jrt_thread *thread, struct job_object *java_thread) ST_MUST_CHECK;
 
 /* Makes the java.lang.Thread of an attached thread, by its constructor: name (NULL: the
- * constructor's own), group (NULL: the main group). IN_VM. */
+ * constructor's own), group (NULL: the main group); added to the group, but for
+ * the main thread, which the library adds itself. IN_VM. */
 bool jrt_thread_make_object(struct jrt_thread *thread, const char *name, struct job_object *group,
-                            bool daemon) ST_MUST_CHECK;
+                            bool daemon, bool add_to_group) ST_MUST_CHECK;
 
 /* The end of a thread's Java life: a pending exception is dispatched (or described on standard
  * error when the library cannot), Thread.exit is called, the object says TERMINATED, who joins it

@@ -190,6 +190,7 @@ void jrt_threads_roots(struct jgc_visitor *visitor)
         jgc_visit_slot(visitor, &thread->exception);
         jgc_visit_slot(visitor, &thread->async_exception);
         jrt_locals_visit(thread, visitor);
+        jrt_critical_visit(thread, visitor);
         visit_frames(thread, visitor);
         if (thread->native_stopped != NULL) {
             jgc_scan_words(visitor, thread->saved_registers, thread->saved_registers + 6);
@@ -310,6 +311,7 @@ void jrt_thread_detach(struct jrt_thread *thread)
 {
     jgc_local_done(&thread->alloc);
     jrt_locals_free(thread);
+    free(thread->critical);
     /* Its references are gone; from here a collection need not wait for it, nor may it find it half
      * taken out. */
     thread->top = NULL;

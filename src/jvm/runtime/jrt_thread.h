@@ -91,12 +91,15 @@ struct jrt_thread {
     jref_t async_exception; /* [threads] Thread.stop: thrown at a poll */
     int os_id;              /* [I] the kernel's number */
     bool daemon;
-    bool native_attached;    /* by AttachCurrentThread or JNI_CreateJavaVM, not started by us */
-    bool living;             /* [threads] in the list of threads */
-    uint32_t waits_for;      /* [a] index + 1 of the monitor that it enters or waits on; 0: none */
-    uint32_t critical;       /* [o] JNI critical regions it is in */
-    uint64_t hash_seed;      /* [o] of identity hashes */
-    size_t stack_bytes;      /* [I] of the Java stack's mapping */
+    bool native_attached; /* by AttachCurrentThread or JNI_CreateJavaVM, not started by us */
+    bool living;          /* [threads] in the list of threads */
+    uint32_t waits_for;   /* [a] index + 1 of the monitor that it enters or waits on; 0: none */
+    struct job_object *
+        *critical; /* [o] arrays of the JNI critical regions it is in (jrt_handle.h) */
+    uint32_t critical_count, critical_room;
+    struct jrt_local_frame *local_frames; /* [o] of PushLocalFrame: jdk's */
+    uint64_t hash_seed;                   /* [o] of identity hashes */
+    size_t stack_bytes;                   /* [I] of the Java stack's mapping */
     struct jrt_thread *next; /* [threads] list of living threads, or of unused structures */
 
     /* From here on a structure keeps what it has when its thread ends: late wakers look. */

@@ -1,0 +1,431 @@
+/*
+ * JNI: versions, classes, exceptions, references, objects, monitors, native methods, reflection,
+ * modules (JNI specification, chapter 4).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "jvm/classfile/jcf_flags.h"
+#include "jvm/jdk/jdk.h"
+#include "jvm/jdk/jdk_fast.h"
+#include "jvm/jdk/jdk_jni.h"
+#include "jvm/runtime/jrt_access.h"
+#include "jvm/runtime/jrt_alloc.h"
+#include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_loader.h"
+#include "jvm/runtime/jrt_monitor.h"
+#include "jvm/runtime/jrt_stack.h"
+#include "jvm/runtime/jrt_string.h"
+#include "jvm/runtime/jrt_symbol.h"
+#include "jvm/runtime/jrt_throw.h"
+
+static jint GetVersion(JNIEnv *env ST_UNUSED)
+{
+    return JDK_JNI_VERSION;
+}
+
+/* ---- classes ---- */
+
+static jclass local_class(struct jrt_thread *thread, const struct jrt_class *class)
+{
+    return class != NULL ? jrt_local(thread, jrt_mirror(class)) : NULL;
+}
+
+static jclass DefineClass(JNIEnv *env, const char *name, jobject loader, const jbyte *bytes,
+                          jsize size)
+{
+    JDK_ENTER(env);
+    struct jrt_loader *in = jrt_loader_of(thread, jrt_get(loader));
+    struct jrt_definition definition = {.bytes = (const uint8_t *)bytes,
+                                        .size = (size_t)size,
+                                        .name = name != NULL ? jrt_symbol_of(name) : 0};
+    struct jrt_class *class = in != NULL ? jrt_define_class(thread, in, &definition) : NULL;
+    JDK_RETURN(local_class(thread, class));
+}
+
+/* The loader that FindClass asks: of the native method that calls; in JNI_OnLoad that of the class
+ * whose library it is; the system's where no Java code called. false: an exception is pending. */
+static bool caller_loader(struct jrt_thread *thread, struct jrt_loader **ret_loader)
+{
+    struct jrt_walk walk;
+    jrt_walk_start(&walk, thread);
+    if (walk.fp == NULL) {
+        *ret_loader = jrt_loader_of(thread, jdk_system_loader());
+        return *ret_loader != NULL;
+    }
+    const struct jrt_class *class = jrt_class_at(jrt_walk_method(&walk)->class_at);
+    if (class == jrt_known.class[JRT_NativeLibraries] && class->loader == jrt_known.boot_loader) {
+        union jrt_slot result = {.word = 0};
+        struct jrt_method *from = jrt_declared_method(class, jrt_symbol_of("getFromClass"),
+                                                      jrt_symbol_of("()Ljava/lang/Class;"));
+        if (from != NULL && !jrt_exec->call(thread, from, &result, &result)) {
+            return false;
+        }
+        if (from != NULL && result.ref.word != 0) {
+            class = jrt_class_of_mirror(job_from_ref(result.ref));
+        }
+    }
+    *ret_loader = (struct jrt_loader *)job_at(class->loader);
+    return true;
+}
+
+static jclass FindClass(JNIEnv *env, const char *name)
+{
+    JDK_ENTER(env);
+    struct jrt_loader *loader;
+    struct jrt_class *class = NULL;
+    size_t length = name != NULL ? strlen(name) : 0;
+    if (length == 0 || length > UINT16_MAX || strchr(name, '.') != NULL) {
+        (void)jrt_throw(thread, JRT_NoClassDefFoundError, "%.200s", name != NULL ? name : "");
+    } else if (caller_loader(thread, &loader)) {
+        job_offset_t symbol = jrt_symbol_of(name);
+        class = symbol != 0 ? jrt_load_class(thread, loader, symbol) : NULL;
+        if (class == NULL && jrt_pending_is(thread, JRT_ClassNotFoundException)) {
+            (void)jrt_throw_caused(thread, JRT_NoClassDefFoundError, "%s", name);
+        }
+        if (class != NULL && !jrt_init_class(thread, class)) {
+            class = NULL;
+        }
+    }
+    JDK_RETURN(local_class(thread, class));
+}
+
+static jclass GetSuperclass(JNIEnv *env, jclass of)
+{
+    JDK_ENTER(env);
+    const struct jrt_class *class = jdk_class(of);
+    bool none = (class->access & JCF_ACC_INTERFACE) != 0 || class->super == 0;
+    JDK_RETURN(none ? NULL : local_class(thread, jrt_class_at(class->super)));
+}
+
+static jboolean IsAssignableFrom(JNIEnv *env, jclass from, jclass to)
+{
+    JDK_ENTER(env);
+    const struct jrt_class *a = jdk_class(from);
+    const struct jrt_class *b = jdk_class(to);
+    bool primitive = ((a->flags | b->flags) & JRT_CLASS_PRIMITIVE) != 0;
+    JDK_RETURN((jboolean)(a == b || (!primitive && jrt_is_subtype(a, b))));
+}
+
+static jclass GetObjectClass(JNIEnv *env, jobject object)
+{
+    JDK_ENTER(env);
+    const struct job_object *of = jrt_get(object);
+    JDK_RETURN(of != NULL ? local_class(thread, jrt_class_of(of)) : NULL);
+}
+
+static jboolean IsInstanceOf(JNIEnv *env, jobject object, jclass class)
+{
+    JDK_ENTER(env);
+    const struct job_object *of = jrt_get(object);
+    JDK_RETURN((jboolean)(of == NULL || jrt_is_subtype(jrt_class_of(of), jdk_class(class))));
+}
+
+static jobject GetModule(JNIEnv *env, jclass class)
+{
+    JDK_ENTER(env);
+    const struct job_object *mirror = jrt_get(class);
+    JDK_RETURN(jrt_local(thread, jrt_ref(mirror, JRT_AT(Class, module))));
+}
+
+/* ---- exceptions ---- */
+
+static jint Throw(JNIEnv *env, jthrowable throwable)
+{
+    JDK_ENTER(env);
+    (void)jrt_throw_object(thread, jrt_get(throwable));
+    JDK_RETURN((jint)JNI_OK);
+}
+
+static jint ThrowNew(JNIEnv *env, jclass class, const char *message)
+{
+    JDK_ENTER(env);
+    (void)jrt_throw_class(thread, jdk_class(class), message);
+    JDK_RETURN((jint)JNI_OK);
+}
+
+static jthrowable ExceptionOccurred(JNIEnv *env)
+{
+    JDK_ENTER(env);
+    JDK_RETURN(jrt_local(thread, job_from_ref(thread->exception)));
+}
+
+static jboolean ExceptionCheck(JNIEnv *env)
+{
+    return jrt_failed(jdk_thread(env)) ? 1 : 0;
+}
+
+static void ExceptionClear(JNIEnv *env)
+{
+    JDK_ENTER(env);
+    (void)jrt_catch(thread);
+    JDK_LEAVE();
+}
+
+static void ExceptionDescribe(JNIEnv *env)
+{
+    JDK_ENTER(env);
+    jdk_describe_exception(thread);
+    JDK_LEAVE();
+}
+
+static void FatalError(JNIEnv *env ST_UNUSED, const char *message)
+{
+    jdk_fatal(message);
+}
+
+/* ---- references ---- */
+
+struct jrt_local_frame {
+    struct jrt_local_frame *outer;
+    struct jrt_locals_mark mark;
+};
+
+static jint PushLocalFrame(JNIEnv *env, jint capacity)
+{
+    JDK_ENTER(env);
+    struct jrt_local_frame *frame = capacity >= 0 ? malloc(sizeof *frame) : NULL;
+    if (frame == NULL) {
+        (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
+        JDK_RETURN((jint)(capacity < 0 ? JNI_ERR : JNI_ENOMEM));
+    }
+    frame->outer = thread->local_frames;
+    jrt_locals_push(thread, &frame->mark);
+    thread->local_frames = frame;
+    JDK_RETURN((jint)JNI_OK);
+}
+
+static jobject PopLocalFrame(JNIEnv *env, jobject result)
+{
+    JDK_ENTER(env);
+    struct job_object *object = jrt_get(result);
+    struct jrt_local_frame *frame = thread->local_frames;
+    if (frame != NULL) {
+        jrt_locals_pop(thread, &frame->mark);
+        thread->local_frames = frame->outer;
+        free(frame);
+    }
+    JDK_RETURN(jrt_local(thread, object));
+}
+
+static jobject NewGlobalRef(JNIEnv *env, jobject object)
+{
+    JDK_ENTER(env);
+    JDK_RETURN(jrt_global(jrt_get(object)));
+}
+
+static void DeleteGlobalRef(JNIEnv *env, jobject object)
+{
+    JDK_ENTER(env);
+    jrt_global_delete(object);
+    JDK_LEAVE();
+}
+
+static jobject NewLocalRef(JNIEnv *env, jobject object)
+{
+    JDK_ENTER(env);
+    JDK_RETURN(jrt_local(thread, jrt_get(object)));
+}
+
+static void DeleteLocalRef(JNIEnv *env, jobject object)
+{
+    JDK_ENTER(env);
+    jrt_local_delete(thread, object);
+    JDK_LEAVE();
+}
+
+static jweak NewWeakGlobalRef(JNIEnv *env, jobject object)
+{
+    JDK_ENTER(env);
+    JDK_RETURN(jrt_weak(jrt_get(object)));
+}
+
+static void DeleteWeakGlobalRef(JNIEnv *env, jweak object)
+{
+    JDK_ENTER(env);
+    jrt_weak_delete(object);
+    JDK_LEAVE();
+}
+
+static jboolean IsSameObject(JNIEnv *env, jobject a, jobject b)
+{
+    JDK_ENTER(env);
+    JDK_RETURN((jboolean)(jrt_get(a) == jrt_get(b)));
+}
+
+static jint EnsureLocalCapacity(JNIEnv *env ST_UNUSED, jint capacity)
+{
+    return capacity >= 0 ? JNI_OK : JNI_ERR; /* there is always room */
+}
+
+static jint GetObjectRefType(JNIEnv *env, jobject object)
+{
+    JDK_ENTER(env);
+    JDK_RETURN((jint)jrt_handle_kind(thread, object));
+}
+
+/* ---- objects and monitors ---- */
+
+static jobject AllocObject(JNIEnv *env, jclass of)
+{
+    JDK_ENTER(env);
+    struct jrt_class *class = jdk_class(of);
+    struct job_object *made = NULL;
+    if ((class->access & (JCF_ACC_ABSTRACT | JCF_ACC_INTERFACE)) != 0 ||
+        (class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) != 0) {
+        char name[256];
+        (void)jrt_throw(thread, JRT_InstantiationException, "%s",
+                        jrt_external_name(class, name, sizeof name));
+    } else if (jrt_init_class(thread, class)) {
+        made = jrt_new(thread, class);
+    }
+    if (made != NULL && (class->object.flags & JOB_CLASS_FINALIZED) != 0 &&
+        !jrt_register_finalizer(thread, made)) {
+        made = NULL;
+    }
+    JDK_RETURN(jrt_local(thread, made));
+}
+
+static jint MonitorEnter(JNIEnv *env, jobject object)
+{
+    JDK_ENTER(env);
+    JDK_RETURN((jint)(jrt_monitor_enter(thread, jrt_get(object)) ? JNI_OK : JNI_ERR));
+}
+
+static jint MonitorExit(JNIEnv *env, jobject object)
+{
+    JDK_ENTER(env);
+    JDK_RETURN((jint)(jrt_monitor_exit(thread, jrt_get(object)) ? JNI_OK : JNI_ERR));
+}
+
+static jint GetJavaVM(JNIEnv *env ST_UNUSED, JavaVM **ret_vm)
+{
+    *ret_vm = jdk_java_vm();
+    return JNI_OK;
+}
+
+/* ---- native methods ---- */
+
+static bool register_one(struct jrt_thread *thread, struct jrt_class *class,
+                         const JNINativeMethod *row)
+{
+    job_offset_t name = jrt_symbol_find(row->name, strlen(row->name));
+    job_offset_t descriptor = jrt_symbol_find(row->signature, strlen(row->signature));
+    struct jrt_method *method =
+        name != 0 && descriptor != 0 ? jrt_declared_method(class, name, descriptor) : NULL;
+    if (method == NULL || (method->access & JCF_ACC_NATIVE) == 0) {
+        char text[256];
+        return jrt_throw(thread, JRT_NoSuchMethodError,
+                         "Method %s.%s%s name or signature does not match%s",
+                         jrt_external_name(class, text, sizeof text), row->name, row->signature,
+                         method != NULL ? ": it is not native" : "");
+    }
+    /* What the machine supplies itself stays: the library registers its own tables over JVM_
+     * functions. */
+    if (jdk_fast_find(method) == NULL) {
+        __atomic_store_n(&method->native, (uint64_t)(uintptr_t)row->function, __ATOMIC_RELEASE);
+        jrt_exec->set_entry(method);
+    }
+    return true;
+}
+
+static jint RegisterNatives(JNIEnv *env, jclass of, const JNINativeMethod *rows, jint count)
+{
+    JDK_ENTER(env);
+    struct jrt_class *class = jdk_class(of);
+    bool good = true;
+    for (jint i = 0; good && i < count; i++) {
+        good = register_one(thread, class, &rows[i]);
+    }
+    JDK_RETURN((jint)(good ? JNI_OK : JNI_ERR));
+}
+
+static jint UnregisterNatives(JNIEnv *env, jclass of)
+{
+    JDK_ENTER(env);
+    struct jrt_class *class = jdk_class(of);
+    struct jrt_method *methods = job_at(class->methods);
+    for (uint32_t i = 0; i < class->method_count; i++) {
+        if ((methods[i].access & JCF_ACC_NATIVE) != 0 && jdk_fast_find(&methods[i]) == NULL) {
+            __atomic_store_n(&methods[i].native, 0, __ATOMIC_RELEASE);
+        }
+    }
+    JDK_RETURN((jint)JNI_OK);
+}
+
+/* ---- reflection ---- */
+
+static jmethodID FromReflectedMethod(JNIEnv *env, jobject method)
+{
+    JDK_ENTER(env);
+    JDK_RETURN(jdk_reflected_method(jrt_get(method)));
+}
+
+static jfieldID FromReflectedField(JNIEnv *env, jobject field)
+{
+    JDK_ENTER(env);
+    JDK_RETURN(jdk_reflected_field(jrt_get(field)));
+}
+
+static jobject ToReflectedMethod(JNIEnv *env, jclass class ST_UNUSED, jmethodID method,
+                                 jboolean fixed ST_UNUSED)
+{
+    JDK_ENTER(env);
+    JDK_RETURN(jrt_local(thread, jdk_reflect_method(thread, method)));
+}
+
+static jobject ToReflectedField(JNIEnv *env, jclass class ST_UNUSED, jfieldID field,
+                                jboolean fixed ST_UNUSED)
+{
+    JDK_ENTER(env);
+    JDK_RETURN(jrt_local(thread, jdk_reflect_field(thread, field)));
+}
+
+void jdk_jni_fill_objects(void **table)
+{
+    static const struct {
+        uint8_t at;
+        void *function;
+    } rows[] = {
+        {4, (void *)GetVersion},
+        {5, (void *)DefineClass},
+        {6, (void *)FindClass},
+        {7, (void *)FromReflectedMethod},
+        {8, (void *)FromReflectedField},
+        {9, (void *)ToReflectedMethod},
+        {10, (void *)GetSuperclass},
+        {11, (void *)IsAssignableFrom},
+        {12, (void *)ToReflectedField},
+        {13, (void *)Throw},
+        {14, (void *)ThrowNew},
+        {15, (void *)ExceptionOccurred},
+        {16, (void *)ExceptionDescribe},
+        {17, (void *)ExceptionClear},
+        {18, (void *)FatalError},
+        {19, (void *)PushLocalFrame},
+        {20, (void *)PopLocalFrame},
+        {21, (void *)NewGlobalRef},
+        {22, (void *)DeleteGlobalRef},
+        {23, (void *)DeleteLocalRef},
+        {24, (void *)IsSameObject},
+        {25, (void *)NewLocalRef},
+        {26, (void *)EnsureLocalCapacity},
+        {27, (void *)AllocObject},
+        {31, (void *)GetObjectClass},
+        {32, (void *)IsInstanceOf},
+        {215, (void *)RegisterNatives},
+        {216, (void *)UnregisterNatives},
+        {217, (void *)MonitorEnter},
+        {218, (void *)MonitorExit},
+        {219, (void *)GetJavaVM},
+        {226, (void *)NewWeakGlobalRef},
+        {227, (void *)DeleteWeakGlobalRef},
+        {228, (void *)ExceptionCheck},
+        {232, (void *)GetObjectRefType},
+        {233, (void *)GetModule},
+    };
+    for (unsigned i = 0; i < ST_COUNT(rows); i++) {
+        table[rows[i].at] = rows[i].function;
+    }
+}

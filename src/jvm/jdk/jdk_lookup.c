@@ -1,0 +1,145 @@
+/*
+ * Native methods are looked up when they are first called (JNI specification, chapter 2, "Resolving
+ * native method names"): those that the machine supplies, then the library of the boot classes,
+ * then what the class's loader has loaded.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "jvm/classfile/jcf_descriptor.h"
+#include "jvm/classfile/jcf_flags.h"
+#include "jvm/classfile/jcf_utf8.h"
+#include "jvm/jdk/jdk.h"
+#include "jvm/jdk/jdk_fast.h"
+#include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_loader.h"
+#include "jvm/runtime/jrt_string.h"
+#include "jvm/runtime/jrt_symbol.h"
+#include "jvm/runtime/jrt_throw.h"
+
+enum { NAME_MAX_BYTES = 2048 };
+
+struct text {
+    char bytes[NAME_MAX_BYTES];
+    size_t used;
+    bool full;
+};
+
+static void add(struct text *to, const char *format, ...) ST_PRINTF(2, 3);
+static void add(struct text *to, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int wanted = vsnprintf(to->bytes + to->used, sizeof to->bytes - to->used, format, list);
+    va_end(list);
+    if (wanted < 0 || (size_t)wanted >= sizeof to->bytes - to->used) {
+        to->full = true;
+    } else {
+        to->used += (size_t)wanted;
+    }
+}
+
+/* A name as part of a C function's. */
+static void mangle(struct text *to, const char *name, size_t length)
+{
+    size_t at = 0;
+    while (at < length && !to->full) {
+        uint16_t c = jcf_utf8_next((const uint8_t *)name, length, &at);
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
+            add(to, "%c", c);
+        } else if (c == '/') {
+            add(to, "_");
+        } else if (c == '_') {
+            add(to, "_1");
+        } else if (c == ';') {
+            add(to, "_2");
+        } else if (c == '[') {
+            add(to, "_3");
+        } else {
+            add(to, "_0%04x", c);
+        }
+    }
+}
+
+static void short_name(struct text *to, const struct jrt_method *method)
+{
+    const struct jrt_symbol *class = jrt_symbol_at(jrt_class_at(method->class_at)->name);
+    const struct jrt_symbol *name = jrt_symbol_at(method->name);
+    add(to, "Java_");
+    mangle(to, class->text, class->length);
+    add(to, "_");
+    mangle(to, name->text, name->length);
+}
+
+/* With the arguments' descriptors, for overloaded ones. */
+static void long_part(struct text *to, const struct jrt_method *method)
+{
+    const char *descriptor = jrt_text(method->descriptor) + 1;
+    add(to, "__");
+    mangle(to, descriptor, (size_t)(strchr(descriptor, ')') - descriptor));
+}
+
+/* ClassLoader.findNative(loader, name). false: an exception is pending. */
+static bool ask_loader(struct jrt_thread *thread, const struct jrt_method *method, const char *name,
+                       void **ret_function)
+{
+    const struct jrt_loader *loader = job_at(jrt_class_at(method->class_at)->loader);
+    struct job_object *string = jrt_string_of(thread, name);
+    if (string == NULL) {
+        return false;
+    }
+    union jrt_slot args[2] = {{.word = job_to_ref(jrt_loader_object(loader)).word},
+                              {.word = job_to_ref(string).word}};
+    union jrt_slot result = {.word = 0};
+    if (!jrt_exec->call(thread, jrt_known.method[JRT_METHOD_findNative], args, &result)) {
+        return false;
+    }
+    *ret_function = (void *)(uintptr_t)result.j;
+    return true;
+}
+
+static bool look_for(struct jrt_thread *thread, const struct jrt_method *method, const char *name,
+                     void **ret_function)
+{
+    bool boot = jrt_class_at(method->class_at)->loader == jrt_known.boot_loader;
+    *ret_function = boot ? dlsym(jdk_java_library(), name) : NULL;
+    return *ret_function != NULL || ask_loader(thread, method, name, ret_function);
+}
+
+/* 'void Foo.bar(int)' */
+static bool not_found(struct jrt_thread *thread, const struct jrt_method *method)
+{
+    struct text text = {.used = 0};
+    jdk_describe_method(method, text.bytes, sizeof text.bytes);
+    return jrt_throw(thread, JRT_UnsatisfiedLinkError, "'%s'", text.bytes);
+}
+
+bool jdk_find_native(struct jrt_thread *thread, struct jrt_method *method)
+{
+    void *function = NULL;
+    jrt_fast_native_t *fast = jdk_fast_find(method);
+    if (fast != NULL) {
+        __atomic_fetch_or(&method->flags, JRT_METHOD_FAST_NATIVE, __ATOMIC_RELEASE);
+        __atomic_store_n(&method->native, (uint64_t)(uintptr_t)fast, __ATOMIC_RELEASE);
+        return true;
+    }
+    struct text name = {.used = 0};
+    short_name(&name, method);
+    if (!name.full && !look_for(thread, method, name.bytes, &function)) {
+        return false;
+    }
+    if (function == NULL) {
+        long_part(&name, method);
+        if (!name.full && !look_for(thread, method, name.bytes, &function)) {
+            return false;
+        }
+    }
+    if (function == NULL) {
+        return not_found(thread, method);
+    }
+    __atomic_store_n(&method->native, (uint64_t)(uintptr_t)function, __ATOMIC_RELEASE);
+    return true;
+}

@@ -1,0 +1,163 @@
+/* What the machine asks of its host and tells about itself: processors, log lines, assertions,
+ * fatal errors. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "jvm/jdk/jdk.h"
+#include "jvm/jdk/jdk_jni.h"
+#include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_string.h"
+#include "jvm/runtime/jrt_symbol.h"
+#include "jvm/runtime/jrt_throw.h"
+#include "os/os_file.h"
+#include "os/os_time.h"
+
+/* CPUs that the cgroup's quota allows, rounded up; 0: no quota. */
+static int quota(void)
+{
+    char text[64];
+    char *end;
+    if (os_read_text(AT_FDCWD, "/sys/fs/cgroup/cpu.max", text, sizeof text) < 0) {
+        return 0;
+    }
+    long long used = strtoll(text, &end, 10); /* "max 100000" where there is none */
+    long long period = end != text ? strtoll(end, NULL, 10) : 0;
+    return used > 0 && period > 0 ? (int)((used + period - 1) / period) : 0;
+}
+
+int jdk_processors(void)
+{
+    cpu_set_t set;
+    if (jdk_options.processors != 0) {
+        return (int)jdk_options.processors;
+    }
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    int allowed = quota();
+    return allowed != 0 && allowed < count ? allowed : count;
+}
+
+const struct jdk_host *jdk_host;
+
+void jdk_vprint(FILE *stream, const char *format, va_list list)
+{
+    (void)(jdk_options.print != NULL ? jdk_options.print(stream, format, list)
+                                     : jdk_host->print(stream, format, list));
+}
+
+void jdk_print(FILE *stream, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    jdk_vprint(stream, format, list);
+    va_end(list);
+}
+
+ST_NORETURN void jdk_exit(jint code)
+{
+    if (jdk_options.exit != NULL) {
+        jdk_options.exit(code);
+    }
+    jdk_host->exit(code);
+    ST_UNREACHABLE();
+}
+
+static uint64_t started_ns;
+
+void jdk_started(void)
+{
+    started_ns = os_monotonic_ns();
+}
+
+uint64_t jdk_uptime_ns(void)
+{
+    return os_monotonic_ns() - started_ns;
+}
+
+void jdk_log_line(const char *tag, const char *line)
+{
+    uint64_t ms = jdk_uptime_ns() / 1000000;
+    jdk_print(stdout, "[%llu.%03llus][info][%s] %s\n", (unsigned long long)(ms / 1000),
+              (unsigned long long)(ms % 1000), tag, line);
+    (void)fflush(stdout);
+}
+
+bool jdk_assertions_of(const struct jrt_class *class)
+{
+    const char *name = jrt_text(class->name);
+    bool system = class->loader == jrt_known.boot_loader;
+    size_t best = 0;
+    bool found = false;
+    bool enable = system ? jdk_options.system_assertions : false;
+    for (uint32_t i = 0; i < jdk_options.assertion_count; i++) {
+        const struct jdk_assertion *one = &jdk_options.assertions[i];
+        if (one->name == NULL) {
+            enable = !found && !system ? one->enable : enable;
+            continue;
+        }
+        size_t length = strlen(one->name);
+        bool meant = one->package ? strncmp(name, one->name, length) == 0 &&
+                                        (name[length] == '/' || length == 0)
+                                  : strcmp(name, one->name) == 0;
+        size_t weight =
+            one->package ? length + 1 : SIZE_MAX; /* a class before packages, longer ones first */
+        if (meant && weight >= best) {
+            best = weight;
+            enable = one->enable;
+            found = true;
+        }
+    }
+    return enable;
+}
+
+void jdk_describe_exception(struct jrt_thread *thread)
+{
+    struct job_object *throwable = jrt_catch(thread);
+    if (throwable == NULL) {
+        return;
+    }
+    char name[256];
+    (void)fflush(stdout);
+    if (thread->object.word != 0 && jdk_system_loader() != NULL) {
+        struct jrt_method *print = jrt_virtual_method(jrt_class_of(throwable),
+                                                      jrt_known.method[JRT_METHOD_printStackTrace]);
+        union jrt_slot receiver = {.word = job_to_ref(throwable).word};
+        union jrt_slot nothing;
+        jdk_print(stderr, "Exception in thread \"main\" ");
+        if (jrt_exec->call(thread, print, &receiver, &nothing)) {
+            return;
+        }
+        (void)jrt_catch(thread);
+    }
+    /* The library cannot do it: its class and message. */
+    jdk_print(stderr, "%s", jrt_external_name(jrt_class_of(throwable), name, sizeof name));
+    jdk_describe_plainly(throwable);
+}
+
+ST_NORETURN void jdk_fatal(const char *message)
+{
+    (void)fflush(stdout);
+    jdk_print(stderr, "FATAL ERROR in native method: %s\n", message != NULL ? message : "");
+    if (jdk_options.abort != NULL) {
+        jdk_options.abort();
+    }
+    jdk_host->abort();
+    ST_UNREACHABLE();
+}
+
+/* Other threads are held for good: the world is stopped and not started again. */
+static pthread_mutex_t ending = PTHREAD_MUTEX_INITIALIZER;
+
+void jdk_stop_for_good(struct jrt_thread *thread)
+{
+    jrt_to_native(thread);
+    pthread_mutex_lock(&ending); /* the first one ends the process, others wait for that */
+    jrt_to_vm(thread);
+    jrt_world_stop(thread);
+}

@@ -1,0 +1,652 @@
+/*
+ * Options: see jdk_options.h. What is known stands in three tables: options by prefix, options that
+ * are a word, and -XX flags that mean something here. Other -XX flags are HotSpot's and accepted
+ * with one warning; what people must not believe to be there (agents, debuggers, recorders) is
+ * refused by name.
+ */
+#include "jvm/jdk/jdk_options.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "jvm/gc/jgc.h"
+#include "jvm/jdk/jdk.h"
+
+enum {
+    STACK_DEFAULT = 1 << 20,
+    STACK_MIN = 144 << 10, /* as HotSpot: less does not get through the library's start */
+    TRACE_DEPTH = 1024
+};
+
+struct parser {
+    struct jdk_options *to;
+    struct st_err *err;
+    bool lenient; /* -XX:+IgnoreUnrecognizedVMOptions, or the embedder's wish */
+    bool warned;
+    uint32_t numbered[8]; /* of jdk.module.addreads.N and its like */
+    uint32_t boot_appends, patches;
+};
+
+/* ---- lists ---- */
+
+static int append(char ***list, uint32_t count, const char *text)
+{
+    char **grown = realloc(*list, (count + 2) * sizeof *grown);
+    char *copy = strdup(text);
+    if (grown != NULL) {
+        *list = grown;
+    }
+    if (grown == NULL || copy == NULL) {
+        free(copy);
+        return -ST_ENOMEM;
+    }
+    grown[count] = copy;
+    grown[count + 1] = NULL;
+    return 0;
+}
+
+const char *jdk_property_get(const struct jdk_options *options, const char *key)
+{
+    for (uint32_t i = options->property_count; i-- > 0;) {
+        if (strcmp(options->properties[i].key, key) == 0) {
+            return options->properties[i].value;
+        }
+    }
+    return NULL;
+}
+
+int jdk_property_set(struct jdk_options *options, const char *key, const char *value, bool replace)
+{
+    char *text = strdup(value);
+    if (text == NULL) {
+        return -ST_ENOMEM;
+    }
+    for (uint32_t i = 0; i < options->property_count; i++) {
+        if (strcmp(options->properties[i].key, key) == 0) {
+            char **kept = &options->properties[i].value;
+            free(replace ? *kept : text);
+            *kept = replace ? text : *kept;
+            return 0;
+        }
+    }
+    struct jdk_property *grown =
+        realloc(options->properties, (options->property_count + 1) * sizeof *grown);
+    char *name = grown != NULL ? strdup(key) : NULL;
+    if (grown != NULL) {
+        options->properties = grown;
+    }
+    if (name == NULL) {
+        free(text);
+        return -ST_ENOMEM;
+    }
+    options->properties[options->property_count++] = (struct jdk_property){name, text};
+    return 0;
+}
+
+void jdk_options_done(struct jdk_options *options)
+{
+    for (uint32_t i = 0; i < options->property_count; i++) {
+        free(options->properties[i].key);
+        free(options->properties[i].value);
+    }
+    for (uint32_t i = 0; i < options->assertion_count; i++) {
+        free(options->assertions[i].name);
+    }
+    char ***lists[] = {&options->boot_append, &options->java_base_patches, &options->arguments};
+    for (unsigned i = 0; i < ST_COUNT(lists); i++) {
+        for (char **text = *lists[i]; text != NULL && *text != NULL; text++) {
+            free(*text);
+        }
+        free(*lists[i]);
+    }
+    free(options->properties);
+    free(options->assertions);
+    *options = (struct jdk_options){.heap_max = 0};
+}
+
+/* ---- values ---- */
+
+/* A size with k, m, g or t behind it; false: it is none. */
+static bool parse_size(const char *text, uint64_t *ret_bytes)
+{
+    char *end;
+    if (!isdigit((unsigned char)*text)) {
+        return false;
+    }
+    unsigned long long number = strtoull(text, &end, 0);
+    unsigned shift = 0;
+    switch (tolower((unsigned char)*end)) {
+    case 't':
+        shift = 40;
+        break;
+    case 'g':
+        shift = 30;
+        break;
+    case 'm':
+        shift = 20;
+        break;
+    case 'k':
+        shift = 10;
+        break;
+    case '\0':
+        *ret_bytes = number;
+        return true;
+    default:
+        return false;
+    }
+    *ret_bytes = number << shift;
+    return end[1] == '\0' && number <= UINT64_MAX >> shift;
+}
+
+static int bad_size(struct parser *p, const char *what, const char *option)
+{
+    return st_fail(p->err, ST_EINVAL, "Invalid %s: %s", what, option);
+}
+
+static int heap_min(struct parser *p, const char *option, const char *value)
+{
+    return parse_size(value, &p->to->heap_min) ? 0 : bad_size(p, "initial heap size", option);
+}
+
+static int heap_max(struct parser *p, const char *option, const char *value)
+{
+    uint64_t bytes;
+    if (!parse_size(value, &bytes)) {
+        return bad_size(p, "maximum heap size", option);
+    }
+    if (bytes > jgc_max_supported()) {
+        return st_fail(p->err, ST_EINVAL, "%s: a heap is at most %llu MiB here", option,
+                       (unsigned long long)(jgc_max_supported() >> 20));
+    }
+    p->to->heap_max = bytes;
+    return 0;
+}
+
+static int stack_size(struct parser *p, const char *option, const char *value)
+{
+    uint64_t bytes;
+    if (!parse_size(value, &bytes) || bytes > 1u << 30) {
+        return bad_size(p, "thread stack size", option);
+    }
+    if (bytes != 0 && bytes < STACK_MIN) {
+        return st_fail(p->err, ST_EINVAL,
+                       "\nThe Java thread stack size specified is too small. Specify at least %dk",
+                       STACK_MIN >> 10);
+    }
+    p->to->stack_bytes = bytes != 0 ? bytes : STACK_DEFAULT;
+    return 0;
+}
+
+static int ignored(struct parser *p ST_UNUSED, const char *option ST_UNUSED,
+                   const char *value ST_UNUSED)
+{
+    return 0;
+}
+
+static int define(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    const char *equals = strchr(value, '=');
+    size_t length = equals != NULL ? (size_t)(equals - value) : strlen(value);
+    char *key = strndup(value, length);
+    static const char *const internal[] = {"jdk.module.addexports", "jdk.module.addopens",
+                                           "jdk.module.addreads",   "jdk.module.patch",
+                                           "jdk.module.limitmods",  "jdk.module.upgrade.path"};
+    if (key == NULL) {
+        return -ST_ENOMEM;
+    }
+    int r = 0;
+    for (unsigned i = 0; i < ST_COUNT(internal); i++) {
+        if (strncmp(key, internal[i], strlen(internal[i])) == 0) {
+            jdk_print(stderr,
+                      "warning: Ignoring system property option %s whose name matches a "
+                      "reserved one\n",
+                      key);
+            free(key);
+            return 0;
+        }
+    }
+    if ((strcmp(key, "java.ext.dirs") == 0 || strcmp(key, "java.endorsed.dirs") == 0) &&
+        equals != NULL && equals[1] != '\0') {
+        r = st_fail(p->err, ST_EINVAL, "%s is not supported.  Use -classpath instead.", key);
+    } else {
+        r = jdk_property_set(p->to, key, equals != NULL ? equals + 1 : "", true);
+    }
+    free(key);
+    return r;
+}
+
+static int property(struct parser *p, const char *key, const char *value)
+{
+    return jdk_property_set(p->to, key, value, true);
+}
+
+/* key.N, numbered from 0. */
+static int numbered(struct parser *p, unsigned which, const char *key, const char *value)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s.%u", key, p->numbered[which]++);
+    return property(p, name, value);
+}
+
+static int add_reads(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return numbered(p, 0, "jdk.module.addreads", value);
+}
+
+static int add_exports(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return numbered(p, 1, "jdk.module.addexports", value);
+}
+
+static int add_opens(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return numbered(p, 2, "jdk.module.addopens", value);
+}
+
+static int add_modules(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return numbered(p, 3, "jdk.module.addmods", value);
+}
+
+static int native_access(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return numbered(p, 4, "jdk.module.enable.native.access", value);
+}
+
+/* MODULE=PATH: java.base's are the boot loader's too. */
+static int patch_module(struct parser *p, const char *option, const char *value)
+{
+    static const char base[] = "java.base=";
+    if (strchr(value, '=') == NULL) {
+        return st_fail(p->err, ST_EINVAL, "Missing '=' in --patch-module specification: %s",
+                       option);
+    }
+    if (strncmp(value, base, sizeof base - 1) == 0) {
+        char *paths = strdup(value + sizeof base - 1);
+        char *rest = paths;
+        int r = paths != NULL ? 0 : -ST_ENOMEM;
+        for (char *path; r >= 0 && (path = strsep(&rest, ":")) != NULL;) {
+            r = append(&p->to->java_base_patches, p->patches++, path);
+        }
+        free(paths);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return numbered(p, 5, "jdk.module.patch", value);
+}
+
+static int limit_modules(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return property(p, "jdk.module.limitmods", value);
+}
+
+static int module_path(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return property(p, "jdk.module.path", value);
+}
+
+static int upgrade_path(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return property(p, "jdk.module.upgrade.path", value);
+}
+
+static int illegal_access(struct parser *p ST_UNUSED, const char *option,
+                          const char *value ST_UNUSED)
+{
+    jdk_print(stderr, "warning: Ignoring option %s; support was removed in 17.0\n", option);
+    return 0;
+}
+
+static int boot_append(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    const char *before = jdk_property_get(p->to, "jdk.boot.class.path.append");
+    char *all = NULL;
+    if (asprintf(&all, "%s%s%s", before != NULL ? before : "", before != NULL && *before ? ":" : "",
+                 value) < 0) {
+        return -ST_ENOMEM;
+    }
+    int r = property(p, "jdk.boot.class.path.append", all);
+    free(all);
+    char *paths = r >= 0 ? strdup(value) : NULL;
+    char *rest = paths;
+    for (char *path; r >= 0 && (path = strsep(&rest, ":")) != NULL;) {
+        r = append(&p->to->boot_append, p->boot_appends++, path);
+    }
+    free(paths);
+    return r;
+}
+
+static int refused(struct parser *p, const char *option, const char *value ST_UNUSED)
+{
+    return st_fail(p->err, ST_EUNSUPPORTED,
+                   "%s: agents, debugging and recording are not in this virtual machine yet",
+                   option);
+}
+
+/* ---- assertions: -ea[:package...|:class] ---- */
+
+static int assertion(struct parser *p, bool enable, const char *of)
+{
+    struct jdk_assertion *grown =
+        realloc(p->to->assertions, (p->to->assertion_count + 1) * sizeof *grown);
+    if (grown == NULL) {
+        return -ST_ENOMEM;
+    }
+    p->to->assertions = grown;
+    struct jdk_assertion one = {.enable = enable};
+    size_t length = strlen(of);
+    if (*of != '\0') {
+        one.package = length >= 3 && strcmp(of + length - 3, "...") == 0;
+        one.name = strndup(of, one.package ? length - 3 : length);
+        if (one.name == NULL) {
+            return -ST_ENOMEM;
+        }
+        for (char *at = one.name; *at != '\0'; at++) {
+            *at = *at == '.' ? '/' : *at;
+        }
+    }
+    grown[p->to->assertion_count++] = one;
+    return 0;
+}
+
+static int enable_assertions(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return assertion(p, true, value);
+}
+
+static int disable_assertions(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return assertion(p, false, value);
+}
+
+/* ---- the tables ---- */
+
+static const struct {
+    const char *prefix;
+    int (*take)(struct parser *p, const char *option, const char *value);
+} prefixes[] = {
+    {"-D", define},
+    {"-Xmx", heap_max},
+    {"-XX:MaxHeapSize=", heap_max},
+    {"-Xms", heap_min},
+    {"-XX:InitialHeapSize=", heap_min},
+    {"-Xss", stack_size},
+    {"-Xmn", ignored},
+    {"-Xbootclasspath/a:", boot_append},
+    {"--add-reads=", add_reads},
+    {"--add-exports=", add_exports},
+    {"--add-opens=", add_opens},
+    {"--add-modules=", add_modules},
+    {"--enable-native-access=", native_access},
+    {"--patch-module=", patch_module},
+    {"--limit-modules=", limit_modules},
+    {"--module-path=", module_path},
+    {"--upgrade-module-path=", upgrade_path},
+    {"--illegal-access=", illegal_access},
+    {"-ea:", enable_assertions},
+    {"-enableassertions:", enable_assertions},
+    {"-da:", disable_assertions},
+    {"-disableassertions:", disable_assertions},
+    {"-agentlib:", refused},
+    {"-agentpath:", refused},
+    {"-javaagent:", refused},
+    {"-Xrunjdwp", refused},
+    {"-XX:StartFlightRecording", refused},
+    {"-XX:FlightRecorderOptions", refused},
+    {"-Xrun", refused},
+    {"-Xdebug", ignored},
+    {"-Xshare:", ignored},
+    {"-XX:SharedArchiveFile", ignored},
+    {"-Xcheck:jni", ignored},
+    {"-XX:Flags=", ignored},
+};
+
+enum flag { FLAG_BOOL, FLAG_SIZE, FLAG_NUMBER };
+
+/* -XX flags that have a meaning here: where they go. */
+#define MEMBER(name) offsetof(struct jdk_options, name)
+static const struct {
+    const char *name;
+    enum flag kind;
+    size_t at;
+    size_t width; /* bytes of the member */
+} flags[] = {
+    {"BytecodeVerificationLocal", FLAG_BOOL, MEMBER(verify_boot), 1},
+    {"BytecodeVerificationRemote", FLAG_BOOL, MEMBER(verify_other), 1},
+    {"ExitOnOutOfMemoryError", FLAG_BOOL, MEMBER(exit_on_oom), 1},
+    {"ShowCodeDetailsInExceptionMessages", FLAG_BOOL, MEMBER(show_code_details), 1},
+    {"VerifyHeap", FLAG_BOOL, MEMBER(verify_heap), 1},
+    {"ReduceSignalUsage", FLAG_BOOL, MEMBER(reduce_signals), 1},
+    {"GCStress", FLAG_NUMBER, MEMBER(stress_every), 8},
+    {"ThreadStackSize", FLAG_NUMBER, 0, 0},
+    {"MaxJavaStackTraceDepth", FLAG_NUMBER, MEMBER(trace_depth), 4},
+    {"MaxDirectMemorySize", FLAG_SIZE, MEMBER(max_direct_bytes), 8},
+    {"ActiveProcessorCount", FLAG_NUMBER, MEMBER(processors), 4},
+};
+#undef MEMBER
+
+static int set_flag(struct parser *p, unsigned which, const char *option, const char *value)
+{
+    char *member = (char *)p->to + flags[which].at;
+    uint64_t number;
+    if (!parse_size(value, &number)) {
+        return st_fail(p->err, ST_EINVAL, "Improperly specified VM option '%s'", option + 4);
+    }
+    if (flags[which].width == 8) {
+        memcpy(member, &number, 8);
+    } else if (flags[which].width == 4) {
+        uint32_t small = number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
+        memcpy(member, &small, 4);
+    } else {
+        p->to->stack_bytes = number << 10; /* ThreadStackSize, in KiB */
+    }
+    return 0;
+}
+
+static int warn_ignored(struct parser *p, const char *option)
+{
+    if (!p->warned && !p->lenient) {
+        p->warned = true;
+        jdk_print(stderr, "warning: %s and the like are HotSpot's own and are ignored here\n",
+                  option);
+    }
+    return 0;
+}
+
+/* -XX:+Name, -XX:-Name, -XX:Name=value */
+static int hotspot_flag(struct parser *p, const char *option)
+{
+    const char *name = option + 4;
+    bool on = *name == '+';
+    if (on || *name == '-') {
+        name++;
+        if (strcmp(name, "IgnoreUnrecognizedVMOptions") == 0) {
+            p->lenient = on;
+            return 0;
+        }
+        for (unsigned i = 0; i < ST_COUNT(flags); i++) {
+            if (flags[i].kind == FLAG_BOOL && strcmp(flags[i].name, name) == 0) {
+                *((char *)p->to + flags[i].at) = on;
+                return 0;
+            }
+        }
+        return strncmp(name, "Unlock", 6) == 0 ? 0 : warn_ignored(p, option);
+    }
+    const char *equals = strchr(name, '=');
+    for (unsigned i = 0; equals != NULL && i < ST_COUNT(flags); i++) {
+        size_t length = (size_t)(equals - name);
+        if (flags[i].kind != FLAG_BOOL && strlen(flags[i].name) == length &&
+            strncmp(flags[i].name, name, length) == 0) {
+            return set_flag(p, i, option, equals + 1);
+        }
+    }
+    return warn_ignored(p, option);
+}
+
+/* -Xlog:TAGS...: gc, class+load and init are known; other tags have nothing to say. */
+static void log_option(struct parser *p, const char *what)
+{
+    if (strncmp(what, "gc", 2) == 0) {
+        p->to->log_gc = true;
+    } else if (strncmp(what, "class", 5) == 0) {
+        p->to->log_class = true;
+    } else if (strncmp(what, "startuptime", 11) == 0 || strncmp(what, "init", 4) == 0) {
+        p->to->log_init = true;
+    }
+}
+
+/* Options that are one word. False: not one of them. */
+static bool word(struct parser *p, const char *option)
+{
+    struct jdk_options *to = p->to;
+    static const char *const accepted[] = {
+        "-Xint",           "-Xmixed",        "-Xcomp",  "-Xbatch",
+        "-Xnoclassgc",     "-Xincgc",        "-Xprof",  "-Xinternalversion",
+        "-Xfuture",        "-XshowSettings", "-Xdiag",  "-Xverify",
+        "-Xverify:remote", "-Xverify:all",   "-client", "-server"};
+    for (unsigned i = 0; i < ST_COUNT(accepted); i++) {
+        if (strcmp(option, accepted[i]) == 0) {
+            return true;
+        }
+    }
+    if (strcmp(option, "-Xrs") == 0) {
+        to->reduce_signals = true;
+    } else if (strcmp(option, "-Xverify:none") == 0) {
+        to->verify_other = false;
+    } else if (strcmp(option, "--enable-preview") == 0) {
+        to->preview = true;
+    } else if (strcmp(option, "-esa") == 0 || strcmp(option, "-enablesystemassertions") == 0) {
+        to->system_assertions = true;
+    } else if (strcmp(option, "-dsa") == 0 || strcmp(option, "-disablesystemassertions") == 0) {
+        to->system_assertions = false;
+    } else if (strcmp(option, "-verbose") == 0 || strcmp(option, "-verbose:class") == 0) {
+        to->log_class = true;
+    } else if (strcmp(option, "-verbose:gc") == 0) {
+        to->log_gc = true;
+    } else if (strcmp(option, "-verbose:jni") == 0) {
+        to->log_jni = true;
+    } else if (strncmp(option, "-Xlog:", 6) == 0) {
+        log_option(p, option + 6);
+    } else {
+        return strcmp(option, "-Xlog") == 0 || strncmp(option, "-Xlog:disable", 13) == 0;
+    }
+    return true;
+}
+
+static int take(struct parser *p, const char *option)
+{
+    if (strcmp(option, "-ea") == 0 || strcmp(option, "-enableassertions") == 0) {
+        return assertion(p, true, "");
+    }
+    if (strcmp(option, "-da") == 0 || strcmp(option, "-disableassertions") == 0) {
+        return assertion(p, false, "");
+    }
+    if (word(p, option)) {
+        return 0;
+    }
+    for (unsigned i = 0; i < ST_COUNT(prefixes); i++) {
+        size_t length = strlen(prefixes[i].prefix);
+        if (strncmp(option, prefixes[i].prefix, length) == 0) {
+            return prefixes[i].take(p, option, option + length);
+        }
+    }
+    if (strncmp(option, "-XX:", 4) == 0) {
+        return hotspot_flag(p, option);
+    }
+    return p->lenient ? 0 : st_fail(p->err, ST_EINVAL, "Unrecognized option: %s", option);
+}
+
+/* Options of an environment variable: separated by white space, parts may stand in quotes. */
+static int take_variable(struct parser *p, const char *name)
+{
+    const char *text = getenv(name);
+    char *option = NULL;
+    int r = 0;
+    if (text == NULL || geteuid() != getuid() || getegid() != getgid()) {
+        return 0;
+    }
+    jdk_print(stderr, "Picked up %s: %s\n", name, text);
+    option = malloc(strlen(text) + 1);
+    if (option == NULL) {
+        return -ST_ENOMEM;
+    }
+    while (r >= 0 && *text != '\0') {
+        size_t length = 0;
+        char quote = 0;
+        text += strspn(text, " \t\n\r\f\v");
+        for (; *text != '\0' && (quote != 0 || !isspace((unsigned char)*text)); text++) {
+            if (quote != 0 ? *text == quote : *text == '"' || *text == '\'') {
+                quote = quote != 0 ? 0 : *text;
+            } else {
+                option[length++] = *text;
+            }
+        }
+        option[length] = '\0';
+        if (length != 0) {
+            r = take(p, option);
+        }
+    }
+    free(option);
+    return r;
+}
+
+static void defaults(struct jdk_options *options)
+{
+    uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
+    uint64_t memory = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    *options = (struct jdk_options){.heap_max = ST_MIN(memory / 4, jgc_max_supported()),
+                                    .stack_bytes = STACK_DEFAULT,
+                                    .verify_other = true,
+                                    .show_code_details = true,
+                                    .trace_depth = TRACE_DEPTH,
+                                    .max_direct_bytes = -1};
+}
+
+static int take_argument(struct parser *p, const JavaVMOption *option)
+{
+    if (strcmp(option->optionString, "vfprintf") == 0) {
+        p->to->print = (int (*)(void *, const char *, va_list))option->extraInfo;
+    } else if (strcmp(option->optionString, "exit") == 0) {
+        p->to->exit = (void (*)(jint))option->extraInfo;
+    } else if (strcmp(option->optionString, "abort") == 0) {
+        p->to->abort = (void (*)(void))option->extraInfo;
+    } else {
+        int r = append(&p->to->arguments, p->to->argument_count, option->optionString);
+        p->to->argument_count += r >= 0;
+        return r >= 0 ? take(p, option->optionString) : r;
+    }
+    return 0;
+}
+
+int jdk_options_parse(const JavaVMInitArgs *arguments, struct jdk_options *ret_options,
+                      struct st_err *err)
+{
+    struct parser p = {
+        .to = ret_options, .err = err, .lenient = arguments->ignoreUnrecognized != 0};
+    defaults(ret_options);
+    for (jint i = 0; i < arguments->nOptions; i++) { /* wherever it stands, it holds for all */
+        p.lenient = p.lenient || strcmp(arguments->options[i].optionString,
+                                        "-XX:+IgnoreUnrecognizedVMOptions") == 0;
+    }
+    int r = take_variable(&p, "JAVA_TOOL_OPTIONS");
+    for (jint i = 0; r >= 0 && i < arguments->nOptions; i++) {
+        r = take_argument(&p, &arguments->options[i]);
+    }
+    if (r >= 0) {
+        r = take_variable(&p, "_JAVA_OPTIONS");
+    }
+    if (r >= 0 && ret_options->heap_min > ret_options->heap_max) {
+        r = st_fail(err, ST_EINVAL,
+                    "Initial heap size set to a larger value than the maximum heap size");
+    }
+    if (r == -ST_ENOMEM && err != NULL && err->msg[0] == '\0') {
+        (void)st_fail(err, ST_ENOMEM, "out of memory while reading the options");
+    }
+    return r;
+}

@@ -1,0 +1,62 @@
+/*
+ * The machine's command line: the option strings that a launcher or embedder passes to
+ * JNI_CreateJavaVM, before them those of JAVA_TOOL_OPTIONS, after them those of _JAVA_OPTIONS
+ * (jvm-interface.md 1.3).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "jvm/jdk/jdk_jni.h"
+
+struct jdk_property {
+    char *key, *value;
+};
+
+struct jdk_assertion {
+    bool enable;
+    bool package; /* a package and what is below it; else a class. Name in slashes */
+    char *name;   /* NULL: all */
+};
+
+struct jdk_options {
+    uint64_t heap_min, heap_max, stack_bytes;
+    uint64_t stress_every;
+    bool verify_heap, verify_boot, verify_other;
+    bool preview;
+    bool log_class, log_gc, log_init, log_jni;
+    bool reduce_signals;    /* -Xrs */
+    bool exit_on_oom;       /* -XX:+ExitOnOutOfMemoryError */
+    bool system_assertions; /* -esa */
+    bool interpreter_only;  /* -Xint: what we always do; shown by -version */
+    bool show_code_details; /* helpful NullPointerException messages */
+    uint32_t trace_depth;
+    int64_t max_direct_bytes;        /* -1: not given */
+    uint32_t processors;             /* -XX:ActiveProcessorCount, 0: ask the host */
+    struct jdk_property *properties; /* in order; a later one of a key wins */
+    uint32_t property_count;
+    struct jdk_assertion *assertions; /* in order */
+    uint32_t assertion_count;
+    char **boot_append, **java_base_patches; /* ended by NULL */
+    char **arguments; /* what was passed, for the management interface: ended by NULL */
+    uint32_t argument_count;
+    int (*print)(void *stream, const char *format,
+                 va_list list); /* the "vfprintf" hook; NULL: none */
+    void (*exit)(jint code);    /* "exit" */
+    void (*abort)(void);        /* "abort" */
+};
+
+/* Parses all. `arguments` is what JNI_CreateJavaVM got. A failure's message is what is to be
+ * printed on standard error; -ST_ENOMEM too. What is accepted and has no meaning here is ignored,
+ * with one warning (jdk_options.c has the table). */
+int jdk_options_parse(const JavaVMInitArgs *arguments, struct jdk_options *ret_options,
+                      struct st_err *err) ST_MUST_CHECK;
+void jdk_options_done(struct jdk_options *options);
+
+/* The value of a property; NULL: not set. */
+const char *jdk_property_get(const struct jdk_options *options, const char *key);
+/* Sets one; `replace` false keeps what is there. -ST_ENOMEM. */
+int jdk_property_set(struct jdk_options *options, const char *key, const char *value, bool replace);

@@ -1,0 +1,689 @@
+/*
+ * jdk.internal.misc.Unsafe: memory by object and offset, or by address where the object is null.
+ *
+ * Slots of the arguments: 0 the Unsafe, 1 the object, 2 the offset (a long, two slots), 4 the
+ * value, and so on.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "jvm/classfile/jcf_flags.h"
+#include "jvm/jdk/jdk_fast.h"
+#include "jvm/runtime/jrt_access.h"
+#include "jvm/runtime/jrt_alloc.h"
+#include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_loader.h"
+#include "jvm/runtime/jrt_monitor.h"
+#include "jvm/runtime/jrt_string.h"
+#include "jvm/runtime/jrt_throw.h"
+
+#define NATIVE(name)                                                                               \
+    static bool name(struct jrt_thread *thread ST_UNUSED, union jrt_slot *args ST_UNUSED,          \
+                     union jrt_slot *result ST_UNUSED)
+
+static inline char *place(const union jrt_slot *args)
+{
+    return (char *)((uintptr_t)args[1].ref.word << JOB_REF_SHIFT) + args[2].j;
+}
+
+static inline struct job_object *object(const union jrt_slot *slot)
+{
+    return job_from_ref(slot->ref);
+}
+
+NATIVE(getBoolean)
+{
+    uint8_t value;
+    memcpy(&value, place(args), sizeof value);
+    result->word = (uint64_t)(value != 0);
+    return true;
+}
+
+NATIVE(putBoolean)
+{
+    uint8_t value = (uint8_t)(args[4].i & 1);
+    memcpy(place(args), &value, sizeof value);
+    return true;
+}
+
+NATIVE(getBooleanVolatile)
+{
+    uint8_t value = __atomic_load_n((uint8_t *)place(args), __ATOMIC_SEQ_CST);
+    result->word = (uint64_t)(value != 0);
+    return true;
+}
+
+NATIVE(putBooleanVolatile)
+{
+    __atomic_store_n((uint8_t *)place(args), (uint8_t)(args[4].i & 1), __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(getByte)
+{
+    int8_t value;
+    memcpy(&value, place(args), sizeof value);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putByte)
+{
+    int8_t value = (int8_t)args[4].i;
+    memcpy(place(args), &value, sizeof value);
+    return true;
+}
+
+NATIVE(getByteVolatile)
+{
+    int8_t value = __atomic_load_n((int8_t *)place(args), __ATOMIC_SEQ_CST);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putByteVolatile)
+{
+    __atomic_store_n((int8_t *)place(args), (int8_t)args[4].i, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(getShort)
+{
+    int16_t value;
+    memcpy(&value, place(args), sizeof value);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putShort)
+{
+    int16_t value = (int16_t)args[4].i;
+    memcpy(place(args), &value, sizeof value);
+    return true;
+}
+
+NATIVE(getShortVolatile)
+{
+    int16_t value = __atomic_load_n((int16_t *)place(args), __ATOMIC_SEQ_CST);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putShortVolatile)
+{
+    __atomic_store_n((int16_t *)place(args), (int16_t)args[4].i, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(getChar)
+{
+    uint16_t value;
+    memcpy(&value, place(args), sizeof value);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putChar)
+{
+    uint16_t value = (uint16_t)args[4].i;
+    memcpy(place(args), &value, sizeof value);
+    return true;
+}
+
+NATIVE(getCharVolatile)
+{
+    uint16_t value = __atomic_load_n((uint16_t *)place(args), __ATOMIC_SEQ_CST);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putCharVolatile)
+{
+    __atomic_store_n((uint16_t *)place(args), (uint16_t)args[4].i, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(getInt)
+{
+    int32_t value;
+    memcpy(&value, place(args), sizeof value);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putInt)
+{
+    int32_t value = args[4].i;
+    memcpy(place(args), &value, sizeof value);
+    return true;
+}
+
+NATIVE(getIntVolatile)
+{
+    int32_t value = __atomic_load_n((int32_t *)place(args), __ATOMIC_SEQ_CST);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putIntVolatile)
+{
+    __atomic_store_n((int32_t *)place(args), args[4].i, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(getFloat)
+{
+    int32_t value;
+    memcpy(&value, place(args), sizeof value);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putFloat)
+{
+    int32_t value = args[4].i;
+    memcpy(place(args), &value, sizeof value);
+    return true;
+}
+
+NATIVE(getFloatVolatile)
+{
+    int32_t value = __atomic_load_n((int32_t *)place(args), __ATOMIC_SEQ_CST);
+    result->word = (uint64_t)((uint32_t)value);
+    return true;
+}
+
+NATIVE(putFloatVolatile)
+{
+    __atomic_store_n((int32_t *)place(args), args[4].i, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(getLong)
+{
+    int64_t value;
+    memcpy(&value, place(args), sizeof value);
+    result->word = (uint64_t)(value);
+    return true;
+}
+
+NATIVE(putLong)
+{
+    int64_t value = args[4].j;
+    memcpy(place(args), &value, sizeof value);
+    return true;
+}
+
+NATIVE(getLongVolatile)
+{
+    int64_t value = __atomic_load_n((int64_t *)place(args), __ATOMIC_SEQ_CST);
+    result->word = (uint64_t)(value);
+    return true;
+}
+
+NATIVE(putLongVolatile)
+{
+    __atomic_store_n((int64_t *)place(args), args[4].j, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(getDouble)
+{
+    int64_t value;
+    memcpy(&value, place(args), sizeof value);
+    result->word = (uint64_t)(value);
+    return true;
+}
+
+NATIVE(putDouble)
+{
+    int64_t value = args[4].j;
+    memcpy(place(args), &value, sizeof value);
+    return true;
+}
+
+NATIVE(getDoubleVolatile)
+{
+    int64_t value = __atomic_load_n((int64_t *)place(args), __ATOMIC_SEQ_CST);
+    result->word = (uint64_t)(value);
+    return true;
+}
+
+NATIVE(putDoubleVolatile)
+{
+    __atomic_store_n((int64_t *)place(args), args[4].j, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(getReference)
+{
+    result->word = __atomic_load_n((uint32_t *)place(args), __ATOMIC_RELAXED);
+    return true;
+}
+
+NATIVE(getReferenceVolatile)
+{
+    result->word = __atomic_load_n((uint32_t *)place(args), __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(putReference)
+{
+    jgc_store(object(&args[1]), (jref_t *)place(args), args[4].ref);
+    return true;
+}
+
+NATIVE(putReferenceVolatile)
+{
+    jgc_store_volatile(object(&args[1]), (jref_t *)place(args), args[4].ref);
+    return true;
+}
+
+NATIVE(compareAndSetReference)
+{
+    jref_t expected = args[4].ref;
+    result->word = jgc_cas(object(&args[1]), (jref_t *)place(args), &expected, args[5].ref);
+    return true;
+}
+
+NATIVE(compareAndExchangeReference)
+{
+    jref_t expected = args[4].ref;
+    (void)jgc_cas(object(&args[1]), (jref_t *)place(args), &expected, args[5].ref);
+    result->word = expected.word;
+    return true;
+}
+
+NATIVE(compareAndSetInt)
+{
+    int32_t expected = args[4].i;
+    result->word = __atomic_compare_exchange_n((int32_t *)place(args), &expected, args[5].i, false,
+                                               __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(compareAndExchangeInt)
+{
+    int32_t expected = args[4].i;
+    (void)__atomic_compare_exchange_n((int32_t *)place(args), &expected, args[5].i, false,
+                                      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    result->word = (uint32_t)expected;
+    return true;
+}
+
+NATIVE(compareAndSetLong)
+{
+    int64_t expected = args[4].j;
+    result->word = __atomic_compare_exchange_n((int64_t *)place(args), &expected, args[6].j, false,
+                                               __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+NATIVE(compareAndExchangeLong)
+{
+    int64_t expected = args[4].j;
+    (void)__atomic_compare_exchange_n((int64_t *)place(args), &expected, args[6].j, false,
+                                      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    result->j = expected;
+    return true;
+}
+
+NATIVE(getUncompressedObject)
+{
+    result->word = job_to_ref(*(void **)(uintptr_t)args[1].j).word;
+    return true;
+}
+
+NATIVE(fence)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return true;
+}
+
+/* Write-back of persistent memory is said not to be there
+ * (UnsafeConstants.DATA_CACHE_LINE_FLUSH_SIZE is 0). */
+NATIVE(writeback)
+{
+    return jrt_throw(thread, JRT_UnsupportedOperationException,
+                     "cache lines cannot be written back");
+}
+
+/* ---- memory outside the heap ---- */
+
+NATIVE(allocateMemory0)
+{
+    result->j = (int64_t)(uintptr_t)malloc((size_t)args[1].j);
+    return true;
+}
+
+NATIVE(reallocateMemory0)
+{
+    /* Size 0 frees in Java code already. */
+    result->j = (int64_t)(uintptr_t)realloc((void *)(uintptr_t)args[1].j, (size_t)args[3].j);
+    return true;
+}
+
+NATIVE(freeMemory0)
+{
+    free((void *)(uintptr_t)args[1].j);
+    return true;
+}
+
+/* Copies and fills are made of whole elements where both ends are aligned to them, so that no
+ * reader sees half of one. */
+static void copy_words(char *to, const char *from, size_t bytes)
+{
+    size_t words = bytes / 8;
+    if (to <= from || to >= from + bytes) {
+        for (size_t i = 0; i < words; i++) {
+            __atomic_store_n((uint64_t *)to + i, ((const uint64_t *)from)[i], __ATOMIC_RELAXED);
+        }
+        return;
+    }
+    for (size_t i = words; i-- > 0;) {
+        __atomic_store_n((uint64_t *)to + i, ((const uint64_t *)from)[i], __ATOMIC_RELAXED);
+    }
+}
+
+NATIVE(copyMemory0)
+{
+    const char *from = place(args);
+    char *to = (char *)((uintptr_t)args[4].ref.word << JOB_REF_SHIFT) + args[5].j;
+    size_t bytes = (size_t)args[7].j;
+    if ((((uintptr_t)from | (uintptr_t)to | bytes) & 7) == 0) {
+        copy_words(to, from, bytes);
+    } else {
+        memmove(to, from, bytes);
+    }
+    return true;
+}
+
+NATIVE(setMemory0)
+{
+    memset(place(args), args[6].i, (size_t)args[4].j);
+    return true;
+}
+
+static void swap_element(char *to, const char *from, size_t size)
+{
+    char element[8];
+    for (size_t i = 0; i < size; i++) {
+        element[i] = from[size - 1 - i];
+    }
+    memcpy(to, element, size);
+}
+
+NATIVE(copySwapMemory0)
+{
+    const char *from = place(args);
+    char *to = (char *)((uintptr_t)args[4].ref.word << JOB_REF_SHIFT) + args[5].j;
+    size_t bytes = (size_t)args[7].j;
+    size_t size = (size_t)args[9].j;
+    if (size != 2 && size != 4 && size != 8) {
+        return jrt_throw(thread, JRT_IllegalArgumentException, "invalid element size: %zu", size);
+    }
+    bool backwards = to > from && to < from + bytes;
+    for (size_t i = 0; i < bytes / size; i++) {
+        size_t at = (backwards ? bytes / size - 1 - i : i) * size;
+        swap_element(to + at, from + at, size);
+    }
+    return true;
+}
+
+/* ---- fields and classes ---- */
+
+static const struct jrt_field *field_of(const struct job_object *reflected)
+{
+    const struct jrt_class *class = jrt_class_of_mirror(jrt_ref(reflected, JRT_AT(Field, clazz)));
+    const struct jrt_field *fields = job_at(class->fields);
+    return &fields[jrt_int(reflected, JRT_AT(Field, slot))];
+}
+
+NATIVE(objectFieldOffset0)
+{
+    const struct jrt_field *field = field_of(object(&args[1]));
+    if ((field->access & JCF_ACC_STATIC) != 0) {
+        return jrt_throw_class(thread, jrt_known_class(thread, JRT_IllegalArgumentException), NULL);
+    }
+    result->j = field->offset;
+    return true;
+}
+
+NATIVE(objectFieldOffset1)
+{
+    const struct jrt_class *class = jrt_class_of_mirror(object(&args[1]));
+    job_offset_t name = jrt_string_symbol(object(&args[2]), false);
+    const struct jrt_field *fields = job_at(class->fields);
+    for (uint32_t i = 0; i < class->field_count; i++) {
+        if (fields[i].name == name && (fields[i].flags & JRT_FIELD_INJECTED) == 0) {
+            result->j = fields[i].offset;
+            return true;
+        }
+    }
+    return jrt_throw_class(thread, jrt_known_class(thread, JRT_InternalError), NULL);
+}
+
+NATIVE(staticFieldOffset0)
+{
+    const struct jrt_field *field = field_of(object(&args[1]));
+    if ((field->access & JCF_ACC_STATIC) == 0) {
+        return jrt_throw_class(thread, jrt_known_class(thread, JRT_IllegalArgumentException), NULL);
+    }
+    result->j = field->offset;
+    return true;
+}
+
+NATIVE(staticFieldBase0)
+{
+    const struct jrt_field *field = field_of(object(&args[1]));
+    if ((field->access & JCF_ACC_STATIC) == 0) {
+        return jrt_throw_class(thread, jrt_known_class(thread, JRT_IllegalArgumentException), NULL);
+    }
+    result->word = jrt_class_at(field->class_at)->object.mirror.word;
+    return true;
+}
+
+NATIVE(shouldBeInitialized0)
+{
+    const struct jrt_class *class = jrt_class_of_mirror(object(&args[1]));
+    result->word = !jrt_is_initialized(class);
+    return true;
+}
+
+NATIVE(ensureClassInitialized0)
+{
+    return jrt_init_class(thread, jrt_class_of_mirror(object(&args[1])));
+}
+
+static const struct jrt_class *array_class(struct jrt_thread *thread, const union jrt_slot *slot)
+{
+    const struct jrt_class *class = jrt_class_of_mirror(object(slot));
+    if ((class->flags & JRT_CLASS_ARRAY) == 0) {
+        (void)jrt_throw_class(thread, jrt_known_class(thread, JRT_InvalidClassException), NULL);
+        return NULL;
+    }
+    return class;
+}
+
+NATIVE(arrayBaseOffset0)
+{
+    const struct jrt_class *class = array_class(thread, &args[1]);
+    if (class == NULL) {
+        return false;
+    }
+    result->word = class->object.elements_at;
+    return true;
+}
+
+NATIVE(arrayIndexScale0)
+{
+    const struct jrt_class *class = array_class(thread, &args[1]);
+    if (class == NULL) {
+        return false;
+    }
+    result->word = 1u << class->object.element_shift;
+    return true;
+}
+
+NATIVE(allocateInstance)
+{
+    struct jrt_class *class = jrt_class_of_mirror(object(&args[1]));
+    if ((class->access & (JCF_ACC_ABSTRACT | JCF_ACC_INTERFACE)) != 0 ||
+        (class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) != 0 ||
+        class == jrt_known.class[JRT_Class]) {
+        char name[256];
+        return jrt_throw(thread, JRT_InstantiationException, "%s",
+                         jrt_external_name(class, name, sizeof name));
+    }
+    struct job_object *made = jrt_init_class(thread, class) ? jrt_new(thread, class) : NULL;
+    if (made == NULL || ((job_class_of(made)->flags & JOB_CLASS_FINALIZED) != 0 &&
+                         !jrt_register_finalizer(thread, made))) {
+        return false;
+    }
+    result->word = job_to_ref(made).word;
+    return true;
+}
+
+NATIVE(throwException)
+{
+    return args[1].ref.word != 0
+               ? jrt_throw_object(thread, object(&args[1]))
+               : jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+}
+
+NATIVE(defineClass0)
+{
+    const struct job_object *name = object(&args[1]);
+    const struct job_array *bytes = (const struct job_array *)object(&args[2]);
+    int32_t at = args[3].i;
+    int32_t count = args[4].i;
+    if (bytes == NULL) {
+        return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+    }
+    if (at < 0 || count < 0 || at > bytes->length - count) {
+        return jrt_throw_class(thread, jrt_known_class(thread, JRT_ArrayIndexOutOfBoundsException),
+                               NULL);
+    }
+    struct jrt_loader *loader = jrt_loader_of(thread, object(&args[5]));
+    struct jrt_definition definition = {.bytes = (const uint8_t *)job_elements(bytes) + at,
+                                        .size = (size_t)count,
+                                        .name = name != NULL ? jrt_string_symbol(name, true) : 0,
+                                        .protection_domain = object(&args[6])};
+    struct jrt_class *class = loader != NULL ? jrt_define_class(thread, loader, &definition) : NULL;
+    if (class == NULL) {
+        return false;
+    }
+    result->word = class->object.mirror.word;
+    return true;
+}
+
+/* ---- threads ---- */
+
+NATIVE(park)
+{
+    jrt_park(thread, args[1].i != 0, args[2].j);
+    return true;
+}
+
+NATIVE(unpark)
+{
+    jrt_unpark(object(&args[1]));
+    return true;
+}
+
+NATIVE(getLoadAverage0)
+{
+    struct job_array *averages = (struct job_array *)object(&args[1]);
+    double values[3];
+    int count = getloadavg(values, args[2].i < 3 ? args[2].i : 3);
+    for (int i = 0; i < count && i < averages->length; i++) {
+        ((double *)job_elements(averages))[i] = values[i];
+    }
+    result->word = (uint32_t)count;
+    return true;
+}
+
+NATIVE(nothing)
+{
+    return true;
+}
+
+const struct jdk_fast jdk_fast_unsafe[] = {
+    {"getBoolean", "(Ljava/lang/Object;J)Z", getBoolean},
+    {"putBoolean", "(Ljava/lang/Object;JZ)V", putBoolean},
+    {"getBooleanVolatile", "(Ljava/lang/Object;J)Z", getBooleanVolatile},
+    {"putBooleanVolatile", "(Ljava/lang/Object;JZ)V", putBooleanVolatile},
+    {"getByte", "(Ljava/lang/Object;J)B", getByte},
+    {"putByte", "(Ljava/lang/Object;JB)V", putByte},
+    {"getByteVolatile", "(Ljava/lang/Object;J)B", getByteVolatile},
+    {"putByteVolatile", "(Ljava/lang/Object;JB)V", putByteVolatile},
+    {"getShort", "(Ljava/lang/Object;J)S", getShort},
+    {"putShort", "(Ljava/lang/Object;JS)V", putShort},
+    {"getShortVolatile", "(Ljava/lang/Object;J)S", getShortVolatile},
+    {"putShortVolatile", "(Ljava/lang/Object;JS)V", putShortVolatile},
+    {"getChar", "(Ljava/lang/Object;J)C", getChar},
+    {"putChar", "(Ljava/lang/Object;JC)V", putChar},
+    {"getCharVolatile", "(Ljava/lang/Object;J)C", getCharVolatile},
+    {"putCharVolatile", "(Ljava/lang/Object;JC)V", putCharVolatile},
+    {"getInt", "(Ljava/lang/Object;J)I", getInt},
+    {"putInt", "(Ljava/lang/Object;JI)V", putInt},
+    {"getIntVolatile", "(Ljava/lang/Object;J)I", getIntVolatile},
+    {"putIntVolatile", "(Ljava/lang/Object;JI)V", putIntVolatile},
+    {"getFloat", "(Ljava/lang/Object;J)F", getFloat},
+    {"putFloat", "(Ljava/lang/Object;JF)V", putFloat},
+    {"getFloatVolatile", "(Ljava/lang/Object;J)F", getFloatVolatile},
+    {"putFloatVolatile", "(Ljava/lang/Object;JF)V", putFloatVolatile},
+    {"getLong", "(Ljava/lang/Object;J)J", getLong},
+    {"putLong", "(Ljava/lang/Object;JJ)V", putLong},
+    {"getLongVolatile", "(Ljava/lang/Object;J)J", getLongVolatile},
+    {"putLongVolatile", "(Ljava/lang/Object;JJ)V", putLongVolatile},
+    {"getDouble", "(Ljava/lang/Object;J)D", getDouble},
+    {"putDouble", "(Ljava/lang/Object;JD)V", putDouble},
+    {"getDoubleVolatile", "(Ljava/lang/Object;J)D", getDoubleVolatile},
+    {"putDoubleVolatile", "(Ljava/lang/Object;JD)V", putDoubleVolatile},
+    {"getReference", "(Ljava/lang/Object;J)Ljava/lang/Object;", getReference},
+    {"putReference", "(Ljava/lang/Object;JLjava/lang/Object;)V", putReference},
+    {"getReferenceVolatile", "(Ljava/lang/Object;J)Ljava/lang/Object;", getReferenceVolatile},
+    {"putReferenceVolatile", "(Ljava/lang/Object;JLjava/lang/Object;)V", putReferenceVolatile},
+    {"compareAndSetReference", "(Ljava/lang/Object;JLjava/lang/Object;Ljava/lang/Object;)Z",
+     compareAndSetReference},
+    {"compareAndExchangeReference",
+     "(Ljava/lang/Object;JLjava/lang/Object;Ljava/lang/Object;)Ljava/lang/Object;",
+     compareAndExchangeReference},
+    {"compareAndSetInt", "(Ljava/lang/Object;JII)Z", compareAndSetInt},
+    {"compareAndExchangeInt", "(Ljava/lang/Object;JII)I", compareAndExchangeInt},
+    {"compareAndSetLong", "(Ljava/lang/Object;JJJ)Z", compareAndSetLong},
+    {"compareAndExchangeLong", "(Ljava/lang/Object;JJJ)J", compareAndExchangeLong},
+    {"getUncompressedObject", "(J)Ljava/lang/Object;", getUncompressedObject},
+    {"writeback0", "(J)V", writeback},
+    {"writebackPreSync0", "()V", writeback},
+    {"writebackPostSync0", "()V", writeback},
+    {"loadFence", "()V", fence},
+    {"storeFence", "()V", fence},
+    {"fullFence", "()V", fence},
+    {"allocateMemory0", "(J)J", allocateMemory0},
+    {"reallocateMemory0", "(JJ)J", reallocateMemory0},
+    {"freeMemory0", "(J)V", freeMemory0},
+    {"setMemory0", "(Ljava/lang/Object;JJB)V", setMemory0},
+    {"copyMemory0", "(Ljava/lang/Object;JLjava/lang/Object;JJ)V", copyMemory0},
+    {"copySwapMemory0", "(Ljava/lang/Object;JLjava/lang/Object;JJJ)V", copySwapMemory0},
+    {"objectFieldOffset0", "(Ljava/lang/reflect/Field;)J", objectFieldOffset0},
+    {"objectFieldOffset1", "(Ljava/lang/Class;Ljava/lang/String;)J", objectFieldOffset1},
+    {"staticFieldOffset0", "(Ljava/lang/reflect/Field;)J", staticFieldOffset0},
+    {"staticFieldBase0", "(Ljava/lang/reflect/Field;)Ljava/lang/Object;", staticFieldBase0},
+    {"shouldBeInitialized0", "(Ljava/lang/Class;)Z", shouldBeInitialized0},
+    {"ensureClassInitialized0", "(Ljava/lang/Class;)V", ensureClassInitialized0},
+    {"arrayBaseOffset0", "(Ljava/lang/Class;)I", arrayBaseOffset0},
+    {"arrayIndexScale0", "(Ljava/lang/Class;)I", arrayIndexScale0},
+    {"allocateInstance", "(Ljava/lang/Class;)Ljava/lang/Object;", allocateInstance},
+    {"throwException", "(Ljava/lang/Throwable;)V", throwException},
+    {"defineClass0",
+     "(Ljava/lang/String;[BIILjava/lang/ClassLoader;Ljava/security/ProtectionDomain;)Ljava/lang/"
+     "Class;",
+     defineClass0},
+    {"park", "(ZJ)V", park},
+    {"unpark", "(Ljava/lang/Object;)V", unpark},
+    {"getLoadAverage0", "([DI)I", getLoadAverage0},
+    {"registerNatives", "()V", nothing},
+    {NULL, NULL, NULL},
+};
