@@ -132,6 +132,7 @@ static void set_topology(struct table *table, unsigned count, uint32_t apic_id)
 int vmm_kvm_set_cpuid(struct kvm_cpu *cpu, const struct cpu_config *config, struct st_err *err)
 {
     enum { MONITOR = 1 << 3, DEADLINE = 1 << 24 };
+    const uint32_t hypervisor = 1U << 31;
     struct table table = {.head.nent = KVM_CPUID_MAX};
     int kvm = cpu->machine->kvm;
     int r = vmm_kvm_call(kvm, KVM_GET_SUPPORTED_CPUID, &table);
@@ -139,6 +140,10 @@ int vmm_kvm_set_cpuid(struct kvm_cpu *cpu, const struct cpu_config *config, stru
         return st_fail_os(err, r, "KVM does not tell what it supports");
     }
     struct kvm_cpuid_entry2 *first = find(&table, 1, 0);
+    /* Not in KVM's list, but without it no kernel looks for the leaves of KVM's. */
+    if (first != NULL) {
+        first->ecx |= hypervisor;
+    }
     /* KVM leaves out of the list what depends on the local APIC being the kernel's. */
     if (first != NULL &&
         vmm_kvm_call(kvm, KVM_CHECK_EXTENSION, (void *)(uintptr_t)KVM_CAP_TSC_DEADLINE_TIMER) > 0) {

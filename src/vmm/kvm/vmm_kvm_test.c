@@ -188,6 +188,22 @@ static void ports_and_devices_reach_the_bus(void **state)
     assert_int_equal(after.segments[3].base, 0xf0000);
 }
 
+static void guests_are_told_that_they_run_under_kvm(void **state)
+{
+    struct fixture *f = *state;
+    /* mov eax, 1; cpuid; mov ebp, ecx; mov eax, 0x40000000; cpuid; hlt */
+    static const uint8_t code[] = {0x66, 0xb8, 0x01, 0x00, 0x00, 0x00, 0x0f, 0xa2, 0x66, 0x89,
+                                   0xcd, 0x66, 0xb8, 0x00, 0x00, 0x00, 0x40, 0x0f, 0xa2, 0xf4};
+    enum { RBX = 3, RBP = 5, HYPERVISOR = 31, KVMK = 0x4b4d564b };
+    struct vcpu *vcpu = load(f, code, sizeof code);
+    struct vcpu_exit exit;
+    static struct vcpu_state after;
+    run_for(vcpu, A_WHILE, &exit);
+    assert_int_equal(vcpu_get_state(vcpu, &after), 0);
+    assert_int_equal(after.gpr[RBP] >> HYPERVISOR & 1, 1);
+    assert_int_equal(after.gpr[RBX] & UINT32_MAX, KVMK);
+}
+
 static void the_state_survives_a_round_trip(void **state)
 {
     struct fixture *f = *state;
@@ -318,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(ports_and_devices_reach_the_bus, make, unmake),
+        cmocka_unit_test_setup_teardown(guests_are_told_that_they_run_under_kvm, make, unmake),
         cmocka_unit_test_setup_teardown(the_state_survives_a_round_trip, make, unmake),
         cmocka_unit_test_setup_teardown(a_kick_before_the_run_is_not_lost, make, unmake),
         cmocka_unit_test_setup_teardown(the_pics_interrupt_is_taken_when_the_guest_lets_it, make,
