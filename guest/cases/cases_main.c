@@ -245,6 +245,7 @@ void bare_main(void)
 
     bare_command_line(line, sizeof line);
     read_options(line, &options);
+    bare_interrupts_init(); /* until the own tables are there */
     cases_open();
     bare_print("CASES seed %llu share %u\n", ull(options.seed), options.share);
     cases_print_features();

@@ -143,6 +143,7 @@ static uint64_t value_of_cr4(struct cases_case *c, struct cases_random *random)
     }
     if (cases_chance(random, 10) && (cases_in_long(c) || c->paging == CASES_PAGING_NONE)) {
         value ^= X86_CR4_PAE;
+        c->about |= cases_in_long(c) ? CASES_ABOUT_RESERVED : 0;
     }
     if (cases_chance(random, 10)) {
         value |= X86_CR4_PCIDE;

@@ -16,7 +16,7 @@ TREE = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("STRATA_BUILD", os.path.join(TREE, "out/dev"))
 IMAGE = os.path.join(BUILD, "guest/cases.elf")
 # What the software CPU does not claim (src/cpu/cpu_features.def).
-QEMU_CPU = "max,-vme,-pku,-pks,-la57,-xsaves,-monitor"
+QEMU_CPU = "max,-vme,-pku,-pks,-la57,-xsaves,-monitor,-mpx"
 
 
 def output_of(command, timeout):
