@@ -30,6 +30,7 @@ static int pending(struct jcf_verifier *v, int result)
 {
     if (result < 0) {
         *v->error = (struct jcf_error){.kind = JCF_ERROR_PENDING};
+        return -ST_ECORRUPT;
     }
     return result;
 }

@@ -108,6 +108,7 @@ static int object_assignable(struct jcf_verifier *v, struct jcf_vtype to, struct
                                           for_protected);
             if (r < 0) {
                 *v->error = (struct jcf_error){.kind = JCF_ERROR_PENDING};
+                return -ST_ECORRUPT;
             }
             return r;
         }
