@@ -166,6 +166,7 @@ static int open_doors(struct program *program, struct st_err *err)
         r = os_set_cloexec(program->config.supervisor, true);
         r = r < 0 ? r
                   : vmm_supervisor_new(program->vmm, program->config.supervisor,
+                                       program->config.machine.workload != NULL,
                                        &program->supervisor);
         if (r < 0) {
             return st_fail_os(err, r, "--supervisor %d", program->config.supervisor);
@@ -191,9 +192,6 @@ static int live(struct program *program, struct vmm_ending *ret_ending, struct s
         return r;
     }
     terminal_raw(program);
-    if (program->supervisor != NULL && program->config.machine.workload == NULL) {
-        vmm_supervisor_runs(program->supervisor);
-    }
     return vmm_run(program->vmm, program->config.no_jail ? NULL : vmm_jail_thread, &jail,
                    ret_ending, err);
 }

@@ -211,8 +211,12 @@ static int vm_ls(struct cli *cli, struct st_err *err)
     for (size_t i = 0; r >= 0 && i < list.count; i++) {
         r = list_row(&list.items[i], &text);
     }
+    r = r < 0 ? r : cli_buf_out(&text);
+    if (r >= 0 && list.left_out.code != 0) {
+        r = st_fail(err, list.left_out.code, "a machine is missing here: %s", list.left_out.msg);
+    }
     engine_list_done(&list);
-    return r < 0 ? r : cli_buf_out(&text);
+    return r;
 }
 
 /* ---- tables ---- */

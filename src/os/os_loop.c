@@ -141,15 +141,17 @@ static void dispatch(struct os_loop *loop, const struct epoll_event *event)
 
 int os_loop_run(struct os_loop *loop)
 {
+    bool failed = false; /* once is not yet the end of all who are served */
     for (;;) {
         struct epoll_event events[LOOP_BATCH];
         int count = os_epoll_wait(loop->epoll, events, LOOP_BATCH, -1);
         if (count == -ST_EINTR) {
             continue;
         }
-        if (count < 0) {
+        if (count < 0 && failed) {
             return count;
         }
+        failed = count < 0;
         bool stop = false;
         loop->lock(loop->argument);
         for (int i = 0; i < count; i++) {
@@ -171,5 +173,7 @@ int os_loop_run(struct os_loop *loop)
 void os_loop_stop(struct os_loop *loop)
 {
     uint64_t one = 1;
-    (void)os_write(loop->wake, &one, sizeof one);
+    if (os_write(loop->wake, &one, sizeof one) < 0) {
+        (void)os_write(loop->wake, &one, sizeof one); /* nothing else would end it */
+    }
 }

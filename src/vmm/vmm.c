@@ -43,7 +43,9 @@ static void request(struct vmm *vmm, uint32_t bits)
 {
     uint64_t one = 1;
     __atomic_fetch_or(&vmm->requests, bits, __ATOMIC_SEQ_CST);
-    (void)os_write(vmm->wake.fd, &one, sizeof one);
+    if (os_write(vmm->wake.fd, &one, sizeof one) < 0) {
+        (void)os_write(vmm->wake.fd, &one, sizeof one); /* nothing else would wake the owner */
+    }
 }
 
 /* ---- what the machine and its vCPUs tell, on their threads ---- */
@@ -115,9 +117,22 @@ static void on_key(void *argument, char key)
 
 /* ---- what the owner does about it ---- */
 
+/* Tells once. */
+static void tell_that_it_runs(struct vmm *vmm)
+{
+    void (*told)(void *argument) = vmm->runs_told;
+    vmm->runs_told = NULL;
+    if (told != NULL) {
+        told(vmm->runs_argument);
+    }
+}
+
 static void end(struct vmm *vmm, enum vmm_end why)
 {
     if (vmm->state != VMM_ENDED) {
+        if (why != VMM_END_FAILED && why != VMM_END_QUIT) { /* the guest's doing: it ran */
+            tell_that_it_runs(vmm);
+        }
         vmm->state = VMM_ENDED;
         vmm->ending = (struct vmm_ending){.end = why, .value = vmm->debug_exit_value};
         os_loop_stop(vmm->loop);
@@ -288,6 +303,9 @@ static void serve_requests(void *argument, uint32_t events)
     if (bits & REQUEST_DEBUG) {
         debug_stopped(vmm);
     }
+    if ((bits & REQUEST_RUNS) && vmm->state != VMM_ENDED) {
+        tell_that_it_runs(vmm);
+    }
 }
 
 /* ---- running ---- */
@@ -297,7 +315,10 @@ static void *io_thread(void *argument)
     struct vmm *vmm = argument;
     os_thread_name("io");
     int r = vmm->enter == NULL ? 0 : vmm->enter(vmm->enter_argument, false);
-    r = r < 0 ? r : vmm_platform_run(vmm->process);
+    if (r >= 0) {
+        request(vmm, REQUEST_RUNS); /* the vCPUs' threads have begun before this one */
+        r = vmm_platform_run(vmm->process);
+    }
     if (r < 0) {
         plat_log(vmm->platform, PLAT_ERROR, "vmm", "I/O: %s", st_strerror(r));
         request(vmm, REQUEST_FAILED);
@@ -449,6 +470,12 @@ struct mem_map *vmm_memory(struct vmm *vmm)
 struct vmm_cpus *vmm_threads(struct vmm *vmm)
 {
     return vmm->cpus;
+}
+
+void vmm_on_running(struct vmm *vmm, void (*told)(void *argument), void *argument)
+{
+    vmm->runs_told = told;
+    vmm->runs_argument = argument;
 }
 
 void vmm_on_debug(struct vmm *vmm,

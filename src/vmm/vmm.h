@@ -115,6 +115,10 @@ typedef int vmm_thread_fn(void *argument, bool is_vcpu);
 int vmm_run(struct vmm *vmm, vmm_thread_fn *enter, void *argument, struct vmm_ending *ret_ending,
             struct st_err *err) ST_MUST_CHECK;
 
+/* Who is told, on the loop that vmm_run serves, that the machine runs: all its threads are at work.
+ * Before vmm_run. */
+void vmm_on_running(struct vmm *vmm, void (*told)(void *argument), void *argument);
+
 /* ---- from the loop that vmm_run serves ---- */
 
 /* The owner's event loop, for the control socket and the debugger; it has no lock. */

@@ -27,6 +27,7 @@ enum {
     REQUEST_QUIT = 64,
     REQUEST_TOGGLE_PAUSE = 128,
     REQUEST_DEBUG = 256,
+    REQUEST_RUNS = 512,
 };
 
 /* A file that is mapped for as long as the machine lives. */
@@ -70,7 +71,9 @@ struct vmm {
     struct vcpu_exit debug_exits[VCPU_MAX];
     enum vmm_state state; /* [o] */
     struct vmm_ending ending;
-    uint64_t resets; /* [o] */
+    uint64_t resets;                   /* [o] */
+    void (*runs_told)(void *argument); /* [o] */
+    void *runs_argument;
     void (*debug_told)(void *argument, unsigned vcpu, const struct vcpu_exit *exit);
     void *debug_argument;
 };

@@ -25,8 +25,9 @@ static void say(const struct vmm_supervisor *supervisor, const struct st_buf *re
     }
 }
 
-void vmm_supervisor_runs(struct vmm_supervisor *supervisor)
+static void tell_that_it_runs(void *argument)
 {
+    const struct vmm_supervisor *supervisor = argument;
     st_auto(buf) struct st_buf record = ST_BUF_HEAP(MESSAGE_MAX);
     (void)fmt_agent_write_u32(&record, FMT_AGENT_STARTED, PID_UNKNOWN);
     say(supervisor, &record);
@@ -38,7 +39,7 @@ static void workload_told(void *argument, int code, const char *error)
     st_auto(buf) struct st_buf record = ST_BUF_HEAP(MESSAGE_MAX);
     char payload[1024] = {[0] = (char)code};
     if (error == NULL) {
-        vmm_supervisor_runs(supervisor);
+        tell_that_it_runs(supervisor);
         return;
     }
     size_t length = ST_MIN(strlen(error), sizeof payload - 4);
@@ -85,7 +86,8 @@ static void hear(void *argument, uint32_t events)
     }
 }
 
-int vmm_supervisor_new(struct vmm *vmm, int socket, struct vmm_supervisor **ret_supervisor)
+int vmm_supervisor_new(struct vmm *vmm, int socket, bool has_workload,
+                       struct vmm_supervisor **ret_supervisor)
 {
     struct vmm_supervisor *supervisor = calloc(1, sizeof *supervisor);
     if (supervisor == NULL) {
@@ -100,7 +102,11 @@ int vmm_supervisor_new(struct vmm *vmm, int socket, struct vmm_supervisor **ret_
         free(supervisor);
         return r;
     }
-    vmm_on_workload(vmm, workload_told, supervisor);
+    if (has_workload) {
+        vmm_on_workload(vmm, workload_told, supervisor);
+    } else {
+        vmm_on_running(vmm, tell_that_it_runs, supervisor);
+    }
     *ret_supervisor = supervisor;
     return 0;
 }
@@ -111,6 +117,7 @@ void vmm_supervisor_free(struct vmm_supervisor *supervisor)
         return;
     }
     vmm_on_workload(supervisor->vmm, NULL, NULL);
+    vmm_on_running(supervisor->vmm, NULL, NULL);
     os_loop_remove(vmm_loop(supervisor->vmm), &supervisor->watch);
     os_close(&supervisor->watch.fd);
     free(supervisor);

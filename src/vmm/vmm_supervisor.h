@@ -12,10 +12,7 @@
 struct vmm_supervisor;
 
 /* Takes the socket over, also on failure. 0 or -ST_Exxx. Before vmm_run. */
-int vmm_supervisor_new(struct vmm *vmm, int socket,
+int vmm_supervisor_new(struct vmm *vmm, int socket, bool has_workload,
                        struct vmm_supervisor **ret_supervisor) ST_MUST_CHECK;
 /* Before vmm_free. NULL allowed. */
 void vmm_supervisor_free(struct vmm_supervisor *supervisor);
-
-/* Tells it that a machine without a workload runs. */
-void vmm_supervisor_runs(struct vmm_supervisor *supervisor);

@@ -5,6 +5,7 @@ import subprocess
 
 import torture_cases_oci
 import torture_cases_strata
+import torture_machine
 
 # The other name of a verb in a group.
 SHORT_FORMS = {"images": "ls", "rmi": "rm", **{verb: verb for verb in ("history", "import", "load", "save", "tag")}}
@@ -16,7 +17,10 @@ def all_cases(build, work):
     cases = []
     for program, maker in (("strata-oci", torture_cases_oci.Oci), ("strata", torture_cases_strata.Strata)):
         if os.path.exists(os.path.join(build, program)):
-            cases += maker(build, work).cases()
+            made = maker(build, work)
+            cases += made.cases()
+            if program == "strata" and os.path.exists(os.path.join(build, "strata-vm")):
+                cases += torture_machine.machine_cases(made)
     return cases
 
 
@@ -29,16 +33,17 @@ def verbs_of(exe, group=()):
         yield from below or [(*group, verb)]
 
 
-# Verbs whose every call takes a machine that boots: they are tried by tests/vmm alone, without failing calls.
-WITHOUT_CASES = ("vm",)
+# A debugger is at work there for as long as somebody debugs: tests/vmm tries it.
+WITHOUT_CASES = (("vm", "gdb"),)
 
 
 def missing(build, cases):
     """Verbs of the programs that these cases are of which no case tries."""
+    machines = os.path.exists(os.path.join(build, "strata-vm"))
     for program in {case.program for case in cases}:
         tried = {verb for case in cases if case.program == program for verb in case.verbs}
         for verb in verbs_of(os.path.join(build, program)):
-            if verb[0] in WITHOUT_CASES:
+            if verb in WITHOUT_CASES or (verb[0] == "vm" and not machines):
                 continue
             if verb not in tried and ("image", SHORT_FORMS.get(verb[0])) not in tried:
                 yield f"{program} {' '.join(verb)}"

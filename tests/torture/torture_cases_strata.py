@@ -20,7 +20,7 @@ class StrataCase(Case):
             lines = [" ".join(f"'{word}'" for word in [strata.exe, *one]) for one in commands]
             command = ["/bin/sh", "-c", " && ".join(lines)]
         super().__init__("strata", "strata-" + name, command, strata.work, strata.env, strata.tag)
-        self.verbs = [tuple(one[:2]) if one[0] in ("image", "volume") else (one[0],) for one in commands]
+        self.verbs = [tuple(one[:2]) if one[0] in ("image", "volume", "vm") else (one[0],) for one in commands]
 
     def call(self, *words):
         quietly([self.strata.exe, *words], self.folder, self.env)

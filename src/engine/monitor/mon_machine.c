@@ -76,11 +76,17 @@ void mon_machine_hear(struct monitor *m)
     struct fmt_agent_record record;
     ssize_t n = os_recv(m->machine, message, sizeof(message), MSG_DONTWAIT);
 
+    if (n < 0 && n != -ST_EAGAIN) { /* What it says is said once: one try more. */
+        n = os_recv(m->machine, message, sizeof(message), MSG_DONTWAIT);
+    }
     if (n == -ST_EAGAIN) {
         return;
     }
     if (n <= 0 || fmt_agent_parse(message, (size_t)n, &record) != n) {
         os_close(&m->machine); /* Its process ends, or is no use: the pidfd says more. */
+        if (m->phase == MON_PHASE_STARTING && m->pid > 0) {
+            (void)os_pidfd_send_signal(m->pidfd, SIGKILL);
+        }
         return;
     }
     if (record.type == FMT_AGENT_STARTED) {
