@@ -45,6 +45,7 @@ def arguments(text, runs):
                         help="a bzImage; without it Debian's cloud kernel is unpacked below the build")
     parser.add_argument("--runs", type=int, default=runs)
     parser.add_argument("--core", type=int, default=os.cpu_count() - 1, help="the core that what is measured is pinned to")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a time limit leaves no machine behind
     return parser
 
 
