@@ -415,15 +415,20 @@ static bool parse(struct jrt_building *b, const uint8_t *bytes)
         .preview = jrt_options.preview,
         .vm_annotations = boot || b->loader->platform || definition->vm_annotations,
     };
+    struct jcf_text wanted = {.data = NULL};
     if (definition->name) {
-        const struct jrt_symbol *name = jrt_symbol_at(definition->name);
-        config.name = (struct jcf_text){(const uint8_t *)name->text, name->length};
+        const struct jrt_symbol *symbol = jrt_symbol_at(definition->name);
+        wanted = (struct jcf_text){(const uint8_t *)symbol->text, symbol->length};
+    }
+    /* A hidden class gets the name that is asked for, whatever its file says. */
+    if (!definition->hidden) {
+        config.name = wanted;
     }
     struct jcf_error error;
     if (jcf_parse(bytes, definition->size, &config, b->scratch, &b->file, &error) < 0) {
         return jrt_throw_jcf(b->thread, &error);
     }
-    struct jcf_text name = jcf_class_name(&b->file);
+    struct jcf_text name = definition->hidden && wanted.data ? wanted : jcf_class_name(&b->file);
     if (!boot && !b->loader->platform && name.length > 5 && !memcmp(name.data, "java/", 5)) {
         uint32_t end = name.length;
         while (name.data[end - 1] != '/') {
