@@ -74,7 +74,8 @@ struct jrt_method *jin_interface_target(struct jrt_thread *thread, struct jin_si
         return NULL;
     }
     if ((target->access & JCF_ACC_ABSTRACT) != 0) {
-        (void)jrt_throw_abstract(thread, method, class);
+        bool made = (target->flags & JRT_METHOD_OVERPASS) != 0; /* it knows what to throw */
+        (void)jrt_throw_abstract(thread, made ? target : method, class);
         return NULL;
     }
     uint64_t cache = receiver->class_at | (uint64_t)job_offset(target) << 32;
