@@ -22,7 +22,11 @@
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
-enum { SCRATCH_MAX = 64 << 20 };
+enum {
+    SCRATCH_MAX = 64 << 20,
+    TRANSITIVE_MAJOR = 51 /* since this version overriding is transitive; before, what counts is the
+                             method that stands in the slot */
+};
 
 struct tables {
     struct jrt_thread *thread;
@@ -65,6 +69,9 @@ static bool overrides_slot(const struct tables *t, uint32_t slot)
          super = super->super ? jrt_class_at(super->super) : NULL) {
         if (can_override(t->class, jrt_method_at(jrt_offsets(super->vtable)[slot]))) {
             return true;
+        }
+        if (t->class->major < TRANSITIVE_MAJOR) {
+            break;
         }
     }
     return false;
