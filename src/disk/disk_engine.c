@@ -87,6 +87,17 @@ static int64_t transfer(struct plat_block_request *request, uint64_t done)
     return 0;
 }
 
+/* What a request that fallocate answered with `result` comes to: a file system that knows holes but
+ * no ranges of zeroes (tmpfs) is given a hole, which reads as zeroes too. */
+static int zeroed(struct plat_block_request *request, int result)
+{
+    if (request->op != PLAT_BLOCK_WRITE_ZEROES || result != -ST_EOPNOTSUPP) {
+        return result;
+    }
+    return os_fallocate(note_of(request)->fd, fallocate_mode(PLAT_BLOCK_DISCARD),
+                        (off_t)request->at_bytes, (off_t)request->size_bytes);
+}
+
 static int64_t carry_out(struct plat_block_request *request)
 {
     int fd = note_of(request)->fd;
@@ -99,8 +110,8 @@ static int64_t carry_out(struct plat_block_request *request)
         return os_fdatasync(fd);
     case PLAT_BLOCK_DISCARD:
     case PLAT_BLOCK_WRITE_ZEROES:
-        return os_fallocate(fd, fallocate_mode(request->op), (off_t)request->at_bytes,
-                            (off_t)request->size_bytes);
+        return zeroed(request, os_fallocate(fd, fallocate_mode(request->op),
+                                            (off_t)request->at_bytes, (off_t)request->size_bytes));
     }
     return -ST_EINVAL;
 }
@@ -204,6 +215,7 @@ static void reap(struct disk_engine *engine)
             (uint64_t)result < request->size_bytes) {
             result = (int)transfer(request, (uint64_t)result);
         }
+        result = zeroed(request, result);
         request->done(request, result < 0 ? result : 0);
     }
     engine->reaping = false;

@@ -14,6 +14,7 @@
 enum { SIZE = 1 << 20 };
 
 static char path[] = "/tmp/strata-disk-XXXXXX";
+static char memory_path[] = "/dev/shm/strata-disk-XXXXXX";
 static struct os_loop *loop;
 static unsigned left;
 static int last_result;
@@ -127,6 +128,44 @@ static void reads_back_what_was_written_by_threads(void **state)
     transfers(true);
 }
 
+/* On a file system that has holes but no ranges of zeroes. */
+static void zeroes_what_is_in_memory(void **state)
+{
+    uint8_t bytes[4096];
+    struct plat_span span = {bytes, sizeof bytes};
+    struct plat_block_request request = {
+        .at_bytes = 4096, .size_bytes = sizeof bytes, .spans = &span, .spans_count = 1};
+    struct plat_block_request zeroes = {
+        .op = PLAT_BLOCK_WRITE_ZEROES, .at_bytes = 4096, .size_bytes = 4096};
+    int fd = mkstemp(memory_path);
+
+    (void)state;
+    if (fd < 0) {
+        print_message("SKIPPED: no /dev/shm\n");
+        skip();
+    }
+    assert_int_equal(os_ftruncate(fd, SIZE), 0);
+    os_close(&fd);
+    for (unsigned no_uring = 0; no_uring < 2; no_uring++) {
+        struct disk_raw_config config = {.path = memory_path, .no_uring = no_uring, .loop = loop};
+        struct disk_raw *disk;
+
+        assert_int_equal(disk_raw_open(&config, &disk, NULL), 0);
+        assert_true(disk_raw_block(disk)->can_discard);
+        memset(bytes, 0x5a, sizeof bytes);
+        request.op = PLAT_BLOCK_WRITE;
+        assert_int_equal(run(disk, &request, 1), 0);
+        assert_int_equal(run(disk, &zeroes, 1), 0);
+        request.op = PLAT_BLOCK_READ;
+        assert_int_equal(run(disk, &request, 1), 0);
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            assert_int_equal(bytes[i], 0);
+        }
+        disk_raw_close(disk);
+    }
+    unlink(memory_path);
+}
+
 static void takes_more_requests_than_the_ring_has_entries(void **state)
 {
     enum { COUNT = 500 };
@@ -195,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_back_what_was_written, make, unmake),
         cmocka_unit_test_setup_teardown(reads_back_what_was_written_by_threads, make, unmake),
+        cmocka_unit_test_setup_teardown(zeroes_what_is_in_memory, make, unmake),
         cmocka_unit_test_setup_teardown(takes_more_requests_than_the_ring_has_entries, make,
                                         unmake),
         cmocka_unit_test_setup_teardown(says_so_when_the_file_got_shorter, make, unmake),
