@@ -43,7 +43,7 @@ enum {
     JOB_HEADER_BYTES = 8,
     JOB_LENGTH_AT = 8,
     JOB_ELEMENTS_AT = 12,
-    JOB_WIDE_ELEMENTS_AT = 16, /* of long[], double[] and byte[] */
+    JOB_WIDE_ELEMENTS_AT = 16, /* of long[], double[], byte[] and boolean[] */
     JOB_ARRAY_MAX = INT32_MAX - 2
 };
 

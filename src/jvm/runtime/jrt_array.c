@@ -20,7 +20,7 @@ static const struct primitive {
     const char *name, *array;
     uint8_t shift, elements_at;
 } primitives[JRT_VOID + 1] = {
-    [JRT_BOOLEAN] = {"boolean", "[Z", 0, JOB_ELEMENTS_AT},
+    [JRT_BOOLEAN] = {"boolean", "[Z", 0, JOB_WIDE_ELEMENTS_AT}, /* as byte[]: baload reads both */
     [JRT_CHAR] = {"char", "[C", 1, JOB_ELEMENTS_AT},
     [JRT_FLOAT] = {"float", "[F", 2, JOB_ELEMENTS_AT},
     [JRT_DOUBLE] = {"double", "[D", 3, JOB_WIDE_ELEMENTS_AT},

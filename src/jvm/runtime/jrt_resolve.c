@@ -105,17 +105,29 @@ struct jrt_class *jrt_resolve_class(struct jrt_thread *thread, struct jrt_class 
     if (!name) {
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
     }
-    if (!class || !jrt_check_class_access(thread, in, class) || !jrt_depend(thread, in, class)) {
-        if (jrt_pending_is(thread, JRT_LinkageError)) {
-            jrt_keep_failure(thread, in, index);
-            uint32_t unresolved = 0;
-            __atomic_compare_exchange_n(place, &unresolved, JRT_POOL_FAILED, false,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    uint32_t made = 0;
+    if (class && jrt_check_class_access(thread, in, class) && jrt_depend(thread, in, class)) {
+        made = job_offset(class);
+    } else if (jrt_pending_is(thread, JRT_LinkageError)) {
+        jrt_keep_failure(thread, in, index);
+        made = JRT_POOL_FAILED;
+    } else {
+        return NULL; /* may succeed another time */
+    }
+    /* The first outcome is everybody's. */
+    word = 0;
+    if (!__atomic_compare_exchange_n(place, &word, made, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
+        made = word;
+    }
+    if (made == JRT_POOL_FAILED) {
+        if (!jrt_failed(thread)) {
+            (void)jrt_throw_kept(thread, in, index);
         }
         return NULL;
     }
-    __atomic_store_n(place, job_offset(class), __ATOMIC_RELEASE);
-    return class;
+    (void)jrt_catch(thread);
+    return jrt_class_at(made);
 }
 
 struct jrt_class *jrt_class_of_descriptor(struct jrt_thread *thread, const char *descriptor,
