@@ -26,9 +26,16 @@ static bool no_memory(struct jrt_thread *thread)
     return jrt_throw_oom(thread, JRT_OOM_METASPACE);
 }
 
-static struct jrt_module *module_of(const struct job_object *object)
+/* The unnamed module of a loader is known from when the loader is. */
+static struct jrt_module *module_of(struct jrt_thread *thread, const struct job_object *object)
 {
-    job_offset_t data = (job_offset_t)jrt_int(object, JRT_AT(Module, moduleData));
+    const uint32_t data_at = JRT_AT(Module, moduleData);
+    if (!jrt_int(object, data_at) && !jrt_ref(object, JRT_AT(Module, name)) &&
+        jrt_ref(object, JRT_AT(Module, loader)) &&
+        !jrt_loader_of(thread, jrt_ref(object, JRT_AT(Module, loader)))) {
+        return NULL;
+    }
+    job_offset_t data = (job_offset_t)jrt_int(object, data_at);
     return data ? jrt_module_at(data) : NULL;
 }
 
@@ -309,8 +316,8 @@ bool jrt_set_boot_unnamed_module(struct jrt_thread *thread, struct job_object *o
 
 bool jrt_add_reads(struct jrt_thread *thread, struct job_object *from, struct job_object *to)
 {
-    struct jrt_module *reader = from ? module_of(from) : NULL;
-    struct jrt_module *read = to ? module_of(to) : NULL;
+    struct jrt_module *reader = from ? module_of(thread, from) : NULL;
+    struct jrt_module *read = to ? module_of(thread, to) : NULL;
     if (!from) {
         return jrt_throw(thread, JRT_NullPointerException, "from_module is null");
     }
@@ -341,8 +348,8 @@ bool jrt_add_exports(struct jrt_thread *thread, struct job_object *from, const c
                          : !from ? "from_module is null"
                                  : "to_module is null");
     }
-    struct jrt_module *module = module_of(from);
-    struct jrt_module *target = to ? module_of(to) : NULL;
+    struct jrt_module *module = module_of(thread, from);
+    struct jrt_module *target = to ? module_of(thread, to) : NULL;
     if (!module || (kind == JRT_EXPORT_TO && !target)) {
         return jrt_throw(thread, JRT_IllegalArgumentException, "%s is not valid",
                          module ? "to_module" : "from_module");
