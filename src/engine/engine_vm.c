@@ -21,7 +21,7 @@
 #define CONTROL_SOCKET "vm.sock"
 #define DEBUGGER_SOCKET "gdb.sock"
 
-enum { WORDS_MAX_BYTES = 65536, ANSWER_MAX = 65536, ANSWER_MS = 10000, EXIT_KILLED = 137 };
+enum { WORDS_MAX_BYTES = 65536, ANSWER_MAX = 65536, ANSWER_MS = 10000 };
 
 static int word(struct st_buf *to, const char *name, const char *value)
 {
@@ -229,8 +229,7 @@ static int reset(struct engine_instance *instance, struct st_err *err)
 /* How docker tells what did not start. */
 static int exec_failed(int r, int *ret_code, struct st_err *err)
 {
-    if (r == -ST_ECONNRESET) {
-        *ret_code = EXIT_KILLED; /* with its machine */
+    if (r == -ST_ECONNRESET && *ret_code != 0) { /* killed, with its machine */
         return 0;
     }
     if (*ret_code == ENGINE_EXIT_NO_COMMAND || *ret_code == ENGINE_EXIT_NOT_EXECUTABLE) {

@@ -47,7 +47,8 @@ struct engine_vm_streams {
 
 /* Runs a process that `start` describes over a connection that is a session (the agent's records),
  * until it ends; or, with detach, until it runs. *ret_code: its exit code; where it did not start
- * 125 to 127 with *err filled in and a negative result. -ST_ECONNRESET: the machine is gone. */
+ * 125 to 127 with *err filled in and a negative result. -ST_ECONNRESET: the machine is gone; the
+ * code is 137 where the process ran. */
 int engine_vm_session(int fd, const struct st_buf *start, const struct engine_vm_streams *streams,
                       bool detach, int *ret_code, struct st_err *err);
 

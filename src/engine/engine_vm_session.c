@@ -17,7 +17,7 @@
 #include "os/os_socket.h"
 #include "os/os_terminal.h"
 
-enum { RECORD_MAX = FMT_AGENT_DATA_MAX + FMT_AGENT_HEAD_BYTES, TEXT_MAX = 512 };
+enum { RECORD_MAX = FMT_AGENT_DATA_MAX + FMT_AGENT_HEAD_BYTES, TEXT_MAX = 512, CODE_KILLED = 137 };
 
 struct session {
     int fd;
@@ -233,7 +233,7 @@ int engine_vm_session(int fd, const struct st_buf *start, const struct engine_vm
         r = r < 0 ? st_fail_os(err, r, "talking to the machine") : 0;
     }
     restore(s);
-    *ret_code = s->code;
+    *ret_code = r == -ST_ECONNRESET && s->started ? CODE_KILLED : s->code;
     if (r >= 0 && s->failure[0] != 0) {
         r = st_fail(err, ST_EIO, "%s", s->failure);
     }

@@ -402,12 +402,14 @@ void vmm_workload_resize(struct vmm *vmm, uint16_t rows, uint16_t columns)
     plat_unlock(vmm->platform);
 }
 
-bool vmm_workload_lives(struct vmm *vmm)
+int vmm_workload_room(struct vmm *vmm)
 {
     plat_lock(vmm->platform);
-    bool lives = vmm->agent != NULL && !vmm->workload_ended;
+    int r = vmm->agent == NULL || vmm->workload_ended ? -ST_ESTATE
+            : vmm_agent_is_full(vmm->agent)           ? -ST_ELIMIT
+                                                      : 0;
     plat_unlock(vmm->platform);
-    return lives;
+    return r;
 }
 
 int vmm_workload_session(struct vmm *vmm, int fd)

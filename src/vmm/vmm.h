@@ -150,8 +150,9 @@ bool vmm_workload_end(struct vmm *vmm, int *ret_code, const char **ret_error);
 /* Sends it a signal; false: none runs. Tells it the size of its terminal. Any thread. */
 bool vmm_workload_signal(struct vmm *vmm, int signal_number);
 void vmm_workload_resize(struct vmm *vmm, uint16_t rows, uint16_t columns);
-/* Whether a workload runs or is still to. Any thread. */
-bool vmm_workload_lives(struct vmm *vmm);
+/* Whether vmm_workload_session is possible: 0; -ST_ESTATE, no workload runs or is still to;
+ * -ST_ELIMIT, there are too many sessions. Any thread. */
+int vmm_workload_room(struct vmm *vmm);
 /* vmm_agent_session of its agent. Any thread. */
 int vmm_workload_session(struct vmm *vmm, int fd);
 /* Asks the guest to end everything in good order and to switch off. Any thread. */

@@ -556,6 +556,16 @@ static void connect_sessions(struct vmm_agent *agent)
     }
 }
 
+bool vmm_agent_is_full(const struct vmm_agent *agent)
+{
+    for (unsigned i = 0; i < VMM_AGENT_SESSIONS_MAX; i++) {
+        if (agent->sessions[i].session == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int vmm_agent_session(struct vmm_agent *agent, int fd)
 {
     for (unsigned i = 0; i < VMM_AGENT_SESSIONS_MAX; i++) {

@@ -58,6 +58,9 @@ struct vmm_agent_process *vmm_agent_workload(struct vmm_agent *agent);
  * -ST_ELIMIT or -ST_ENOMEM. */
 int vmm_agent_session(struct vmm_agent *agent, int fd);
 
+/* Are there as many sessions as there may be? */
+bool vmm_agent_is_full(const struct vmm_agent *agent);
+
 void vmm_agent_signal(struct vmm_agent_process *process, int signal_number);
 void vmm_agent_resize(struct vmm_agent_process *process, uint16_t rows, uint16_t columns);
 /* Asks the guest to stop everything and switch off. */

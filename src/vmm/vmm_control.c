@@ -77,7 +77,14 @@ static int obey(struct client *client, enum vmm_command command, struct st_buf *
         vmm_quit(vmm);
         return 0;
     case VMM_COMMAND_SESSION: /* as console, the rest comes after the answer */
-        return vmm_workload_lives(vmm) ? 0 : st_fail(err, ST_ESTATE, "no workload runs");
+        switch (vmm_workload_room(vmm)) {
+        case 0:
+            return 0;
+        case -ST_ELIMIT:
+            return st_fail(err, ST_ELIMIT, "too many sessions");
+        default:
+            return st_fail(err, ST_ESTATE, "no workload runs");
+        }
     case VMM_COMMAND_CONSOLE:
     case VMM_COMMANDS:
         return 0;
