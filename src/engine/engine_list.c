@@ -346,7 +346,7 @@ static int measure(struct walk *walk)
     }
     for (size_t i = 0; i < walk->found.count; i++) {
         struct engine_item *item = &walk->found.items[i];
-        item->size_bytes = engine_tree_bytes(item->instance->home_fd, "rootfs/upper", 0);
+        item->size_bytes = engine_own_bytes(item->instance);
         item->virtual_bytes = item->size_bytes;
         for (size_t j = 0; j < images.count; j++) {
             if (st_streq(images.items[j].id, item->instance->config->image_id)) {

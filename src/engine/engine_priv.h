@@ -22,6 +22,8 @@
 
 /* The file in the run folder that holds the arguments of what strata-monitor runs itself. */
 #define ENGINE_ARGUMENTS "arguments"
+/* The file in the home that is a machine's writable layer. */
+#define ENGINE_DISK "disk"
 
 #define ENGINE_NEW_PREFIX ".new-"
 #define ENGINE_DEL_PREFIX ".del-"
@@ -182,6 +184,9 @@ void engine_identity_done(struct engine_identity *identity);
 
 /* Appends the entries of the "monitor" file about the root folder. */
 int engine_rootfs_entries(struct engine_instance *instance, struct st_buf *to, struct st_err *err);
+/* Bytes of its writable layer: of the files in it, or what the host has given to a machine's disk.
+ */
+int64_t engine_own_bytes(const struct engine_instance *instance);
 /* Bytes of its writable layer, and of that with the image's layers. */
 int engine_size(struct engine_instance *instance, int64_t *ret_own_bytes, int64_t *ret_all_bytes,
                 struct st_err *err);

@@ -16,8 +16,6 @@
 #include "format/fmt_agent.h"
 #include "os/os_process.h"
 
-#define DISK "disk"
-
 enum { SETTINGS_MAX_BYTES = FMT_AGENT_PAYLOAD_MAX, MKFS_MISSING = 127 };
 
 static const int64_t disk_bytes = INT64_C(16) << 30;
@@ -207,7 +205,7 @@ int engine_vm_image_arguments(const struct engine_launch *launch, struct st_buf 
     int r = add_boot(launch, to, err);
     if (r >= 0 && has_disk) {
         st_auto(free) char *home = engine_home_path(instance);
-        st_auto(free) char *disk = home == NULL ? NULL : engine_path(home, DISK, NULL);
+        st_auto(free) char *disk = home == NULL ? NULL : engine_path(home, ENGINE_DISK, NULL);
         r = disk == NULL ? st_fail(err, ST_ENOMEM, "out of memory") : 0;
         if (r >= 0 && os_access(AT_FDCWD, disk, F_OK, 0) < 0) {
             r = make_disk(instance, disk, err);
