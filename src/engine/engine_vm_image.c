@@ -104,7 +104,9 @@ static int make_disk(const struct engine_instance *instance, const char *path, s
     if (r < 0) {
         return st_fail_os(err, r, "making the disk of %s", instance->config->name);
     }
-    const char *const argv[] = {"/usr/sbin/mke2fs", "-q", "-F", "-t", "ext4", new_path, NULL};
+    /* A new file is all zeros, and so is the journal in it already. */
+    const char *const argv[] = {"/usr/sbin/mke2fs",    "-q",     "-F", "-t", "ext4", "-E",
+                                "lazy_journal_init=1", new_path, NULL};
     const struct os_spawn spawn = {
         .path = argv[0], .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = 2};
     pid_t pid = os_spawn(&spawn, NULL);
