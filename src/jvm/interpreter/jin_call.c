@@ -273,11 +273,6 @@ static uint32_t bytecode_index(const struct jrt_frame *frame)
     return jin_bytecode_index(jin_code_of(method), frame->pc);
 }
 
-static void scan_frame(struct jgc_visitor *visitor, union jrt_slot *fp)
-{
-    jgc_scan_words(visitor, fp, jin_frame_end(fp));
-}
-
 static union jrt_slot *local(union jrt_slot *fp, uint32_t index)
 {
     const struct jrt_method *method = jrt_method_at(jrt_frame_of(fp)->method);
@@ -292,7 +287,7 @@ static void forget_class(struct jrt_class *class)
 static const struct jrt_exec interpreter = {.call = call,
                                             .set_entry = set_entry,
                                             .bytecode_index = bytecode_index,
-                                            .scan_frame = scan_frame,
+                                            .scan_frame = jin_scan_frame,
                                             .local = local,
                                             .forget_class = forget_class};
 

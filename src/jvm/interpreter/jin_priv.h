@@ -80,6 +80,9 @@ bool jin_new_multi(struct jrt_thread *thread, const struct jin_site *site, union
 struct jrt_method *jin_interface_target(struct jrt_thread *thread, struct jin_site *site,
                                         const struct job_object *receiver);
 
+/* jrt_exec.scan_frame. */
+void jin_scan_frame(struct jgc_visitor *visitor, union jrt_slot *fp, bool called);
+
 /* First slot behind a frame. */
 union jrt_slot *jin_frame_end(union jrt_slot *fp);
 

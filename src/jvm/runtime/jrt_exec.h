@@ -26,8 +26,9 @@ struct jrt_exec {
     /* The bytecode index at which a frame stands: that of the invoke instruction of a frame that
      * calls. 0 for native. */
     uint32_t (*bytecode_index)(const struct jrt_frame *frame);
-    /* Calls jgc_scan on the frame's live slots (world stopped). */
-    void (*scan_frame)(struct jgc_visitor *visitor, union jrt_slot *fp);
+    /* Calls jgc_scan_words on the frame's live slots (world stopped). `called`: the frame above it
+     * is that of a method it calls, which has the arguments. */
+    void (*scan_frame)(struct jgc_visitor *visitor, union jrt_slot *fp, bool called);
     /* A local variable's slot in a frame that stands at a call; NULL: not live or not there. For
      * AccessController's walk and LiveStackFrame. */
     union jrt_slot *(*local)(union jrt_slot *fp, uint32_t index);

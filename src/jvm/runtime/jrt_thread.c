@@ -168,14 +168,15 @@ bool jrt_world_stopped(void)
 
 static void visit_frames(struct jrt_thread *thread, struct jgc_visitor *visitor)
 {
+    bool called = false;
     for (union jrt_slot *fp = thread->top; fp != NULL;) {
+        const struct jrt_frame *frame = jrt_frame_of(fp);
         /* A class lives while its code runs. */
-        jgc_visit_slot(
-            visitor,
-            &jrt_class_at(jrt_method_at(jrt_frame_of(fp)->method)->class_at)->object.mirror);
-        jrt_exec->scan_frame(visitor, fp);
-        uint32_t caller = jrt_frame_of(fp)->caller;
-        fp = caller != 0 ? thread->stack + caller : NULL;
+        struct jrt_class *class = jrt_class_at(jrt_method_at(frame->method)->class_at);
+        jgc_visit_slot(visitor, &class->object.mirror);
+        jrt_exec->scan_frame(visitor, fp, called);
+        called = (frame->flags & JRT_FRAME_ENTRY) == 0;
+        fp = frame->caller != 0 ? thread->stack + frame->caller : NULL;
     }
 }
 
