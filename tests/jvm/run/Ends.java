@@ -1,0 +1,29 @@
+/** How a program ends: by its argument. */
+public class Ends {
+    public static void main(String[] arguments) throws Exception {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println("hook")));
+        switch (arguments[0]) {
+            case "return" -> System.out.println("returns");
+            case "exit" -> System.exit(7);
+            case "halt" -> Runtime.getRuntime().halt(9);
+            case "throw" -> throw new IllegalStateException("thrown");
+            case "thread" -> {
+                Thread thread = new Thread(() -> {
+                    throw new RuntimeException("in a thread");
+                }, "worker");
+                thread.start();
+                thread.join();
+            }
+            case "overflow" -> main(arguments);
+            case "daemon" -> {
+                Thread thread = new Thread(() -> {
+                    while (true) { }
+                });
+                thread.setDaemon(true);
+                thread.start();
+            }
+            case "cause" -> throw new Exception("outer", new RuntimeException("inner"));
+            default -> System.out.println(arguments[0]);
+        }
+    }
+}

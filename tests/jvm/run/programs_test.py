@@ -1,0 +1,57 @@
+#!/usr/bin/python3
+"""Java programs on our virtual machine and on HotSpot: the same output, messages and exit codes.
+
+    programs_test.py LIBJVM-FOLDER [NAME...]
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+JDK = "/usr/lib/jvm/java-17-openjdk-amd64"
+# Name, options of the machine, class and arguments.
+RUNS = [
+    ("basics", ["-Xmx64m"], ["Basics"]),
+    ("basics_stressed", ["-Xmx64m", "-XX:GCStress=5000"], ["Basics"]),
+    *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "daemon", "cause")),
+    ("no_such_class", [], ["Nowhere"]),
+    ("assertions", ["-ea"], ["Ends", "return"]),
+    ("bad_option", ["-Xmx1x"], ["Ends", "return"]),
+]
+
+
+def skip(why):
+    print("SKIPPED:", why)
+    sys.exit(77)
+
+
+def run(java, words, classes):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA", "_JAVA", "JDK"))}
+    done = subprocess.run([*java, *words], cwd=classes, capture_output=True, timeout=120, env=environment)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def main():
+    folder, only = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    if not os.access(f"{JDK}/bin/javac", os.X_OK):
+        skip("no javac of OpenJDK 17 (openjdk-17-jdk-headless)")
+    with tempfile.TemporaryDirectory() as classes:
+        subprocess.run([f"{JDK}/bin/javac", "-nowarn", "-d", classes, f"{HERE}/Basics.java", f"{HERE}/Ends.java"], check=True)
+        failed = 0
+        for name, options, words in RUNS:
+            if only and name not in only:
+                continue
+            theirs = [option for option in options if "GCStress" not in option]
+            expected = run([f"{JDK}/bin/java", "-XX:+UseSerialGC", *theirs], words, classes)
+            ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}", *options], words, classes)
+            good = ours == expected
+            failed += not good
+            print(("ok    " if good else "FAILED"), name)
+            for what, one, other in zip(("status", "output", "errors"), ours, expected):
+                if one != other:
+                    print(f"  {what}: {one!r}\n  HotSpot: {other!r}")
+    sys.exit(failed != 0)
+
+
+main()
