@@ -298,7 +298,7 @@ static int parse_interfaces(struct jcf_parser *p)
     if (!p->check || count < 2) {
         return 0;
     }
-    int32_t second;
+    int32_t second = -1;
     JCF_TRY(jcf_find_duplicate(p, count, interface_pair, &second));
     if (second >= 0) {
         return jcf_reject(p, "Duplicate interface name \"%.*s\" in class file %.*s",

@@ -289,7 +289,7 @@ int jcf_parse_fields(struct jcf_parser *p)
     if (!p->check || count < 2) {
         return 0;
     }
-    int32_t second;
+    int32_t second = -1;
     JCF_TRY(jcf_find_duplicate(p, count, field_pair, &second));
     if (second >= 0) {
         struct jcf_pair pair = field_pair(p, (uint32_t)second);

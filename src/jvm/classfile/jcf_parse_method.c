@@ -316,7 +316,7 @@ int jcf_parse_methods(struct jcf_parser *p)
     if (!p->check || count < 2) {
         return 0;
     }
-    int32_t second;
+    int32_t second = -1;
     JCF_TRY(jcf_find_duplicate(p, count, method_pair, &second));
     if (second >= 0) {
         struct jcf_pair pair = method_pair(p, (uint32_t)second);

@@ -293,16 +293,16 @@ bool world_check(struct world *world, const void *bytes, size_t size, struct jcf
 {
     struct jcf_parse_config config = {
         .name = name, .load_interface = load_interface, .context = world};
-    struct jcf_class class;
+    struct jcf_class *class = &world->checked;
     struct jcf_error error;
     world->missing = NULL;
-    if (jcf_parse(bytes, size, &config, arena, &class, &error) < 0) {
+    if (jcf_parse(bytes, size, &config, arena, class, &error) < 0) {
         if (error.kind == JCF_ERROR_PENDING) {
             return refused(world->missing, "", ret_error, ret_message);
         }
         return refused(jcf_error_class(error.kind), error.message, ret_error, ret_message);
     }
-    world->own = &class;
+    world->own = class;
     const char *wrong = check_supers(world);
     if (wrong != NULL) {
         return refused(wrong, "", ret_error, ret_message);
@@ -310,14 +310,14 @@ bool world_check(struct world *world, const void *bytes, size_t size, struct jcf
     if (overrides_final(world)) {
         return refused(CHANGED, "", ret_error, ret_message);
     }
-    if (class.major < JCF_MAJOR_TYPED) {
+    if (class->major < JCF_MAJOR_TYPED) {
         return refused("old", "", ret_error, ret_message);
     }
     struct jcf_verify_env env = world_env(world);
-    if (jcf_verify(&class, &env, arena, &error) == 0) {
+    if (jcf_verify(class, &env, arena, &error) == 0) {
         return true;
     }
-    if (class.major == JCF_MAJOR_TYPED) {
+    if (class->major == JCF_MAJOR_TYPED) {
         return refused("old", "", ret_error, ret_message);
     }
     if (error.kind == JCF_ERROR_PENDING) {

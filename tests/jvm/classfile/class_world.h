@@ -18,6 +18,7 @@ struct world {
     struct st_arena arena;                   /* of the classes below */
     struct jcf_class *classes[WORLD_PLACES]; /* hashed by name */
     const struct jcf_class *own;             /* the class that is checked */
+    struct jcf_class checked;                /* world_check's */
     bool shares_packages;                    /* `own` is one of the image itself */
     const char *missing;                     /* what a question failed for: java/lang/... */
 };
