@@ -185,14 +185,14 @@ static int load(const struct sock_filter *code, size_t count, unsigned flags)
 
 /* ---- namespaces and the root ---- */
 
-/* A user namespace gives who has no privileges those over what is new in it. Files that the process
- * makes in there want its user to be somebody. */
+/* A user namespace gives who has no privileges those over what is new in it, and a mount namespace
+ * that over file systems. Files that the process makes in there want its user to be somebody. */
 static void enter_user_namespace(void)
 {
     char map[64];
     uid_t user = os_geteuid();
     gid_t group = os_getegid();
-    if (os_unshare(CLONE_NEWUSER) < 0) {
+    if (os_unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) {
         return;
     }
     st_snprintf(map, sizeof map, "%u %u 1", user, user);
@@ -255,20 +255,17 @@ void vmm_jail_begin(struct vmm_jail *jail)
     if (os_capget(&now) >= 0 && now.permitted == 0) {
         enter_user_namespace();
     }
-    (void)os_unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS);
+    (void)os_unshare(CLONE_NEWIPC | CLONE_NEWUTS);
     (void)sbx_caps_bound(0);
     jail->root = make_root(jail->network);
 }
 
-static int enter_root(struct vmm_jail *jail)
+/* The descriptor stays open, for a start's sake: closing it dissolves the mount, for which the
+ * kernel waits until no CPU looks at it, milliseconds on a busy host. It leads nowhere else. */
+static int enter_root(const struct vmm_jail *jail)
 {
-    int r = 0;
-    if (jail->root >= 0) {
-        r = os_fchdir(jail->root);
-        r = r < 0 ? r : os_chroot(".");
-        os_close(&jail->root);
-    }
-    return r;
+    int r = jail->root < 0 ? 0 : os_fchdir(jail->root);
+    return r < 0 || jail->root < 0 ? r : os_chroot(".");
 }
 
 int vmm_jail_process(struct vmm_jail *jail, struct st_err *err)

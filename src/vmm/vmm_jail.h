@@ -19,7 +19,7 @@
 struct vmm_jail {
     bool network; /* sockets stay in use: the network namespace is left as it is, and the root holds
                      a copy of etc/resolv.conf */
-    int root;     /* between the first two calls: the root, or why there is none (-ST_Exxx) */
+    int root; /* from the first call on: the root's descriptor, or why there is none (-ST_Exxx) */
 };
 
 /* jail->network is set. Makes of namespaces and root what the process may; the rest must succeed.
