@@ -135,6 +135,7 @@ KNOWN = [
 def explain(peer, mine, other, fields):
     both = Both(mine, other, fields)
     for name, ops, test, why in KNOWN:
-        if name == peer and (ops is None or mine.op in ops.split()) and test(both):
+        # What KVM does not intercept is run by QEMU's TCG, below it.
+        if name in (peer, "QEMU" if peer == "KVM" else peer) and (ops is None or mine.op in ops.split()) and test(both):
             return why
     return None

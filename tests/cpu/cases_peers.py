@@ -6,6 +6,7 @@ import pty
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import threading
@@ -45,6 +46,7 @@ class Software:
 
 class Qemu:
     name = "QEMU"
+    ends_by = ()
     told_at_once = 150
     # It checks neither segments' limits and types nor reserved bits of control registers.
     without = "segments,reserved"
@@ -81,6 +83,7 @@ info: action=ignore
 class Bochs:
     """Debian's Bochs is the debugger's build and draws on a terminal alone, so it gets one."""
     name = "Bochs"
+    ends_by = ()
     told_at_once = 1000
     without = ""
 
@@ -144,3 +147,53 @@ class Bochs:
             if "\nDONE " not in text and os.environ.get("STRATA_KEEP"):
                 shutil.copytree(folder, os.environ["STRATA_KEEP"], dirs_exist_ok=True)
             return text
+
+
+class Kvm:
+    """strata-vm --accel kvm where KVM is real: in a guest of QEMU's, which emulates a CPU with SVM."""
+    name = "KVM"
+    ends_by = ("sysenter", "sysexit")  # its emulator gives up on these in 64-bit mode
+    without = Qemu.without
+    told_at_once = 60
+    runs_lines = True  # several runs, one machine
+    modules = ("irqbypass", "ccp", "kvm", "kvm-amd")
+    init = b"""#!/bin/busybox sh
+/bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox mount -t proc proc /proc
+exec >/dev/console 2>&1 </dev/console
+for m in /modules/*; do /bin/busybox insmod $m; done
+while read line; do
+  /strata-vm --accel kvm --run /tmp --memory 128M --on-reset stop --test-devices --kernel /cases --append "$line" </dev/null
+done </arguments
+/bin/busybox poweroff -f
+"""
+
+    @staticmethod
+    def missing():
+        return Qemu.missing() or (None if os.path.exists("/bin/busybox") else "no busybox")
+
+    @classmethod
+    def run(cls, arguments, timeout, cpu="max,-la57,+svm,+npt"):
+        """`arguments` may be several lines: a run each."""
+        sys.path.insert(0, os.path.join(TREE, "tests/vm"))
+        from vm_image import Image
+        from vm_kernel import fetch_kernel
+        kernel, unpacked = fetch_kernel(os.path.join(BUILD, "vm"))
+        image = Image()
+        image.program("/bin/busybox")
+        image.program(os.path.join(BUILD, "strata-vm"), "/strata-vm")
+        image.file(IMAGE, "/cases")
+        image.bytes("/init", cls.init, 0o755)
+        image.bytes("/arguments", arguments.encode() + b"\n")
+        image.device("/dev/console", 0o600, 5, 1)
+        for folder in ("dev", "proc", "modules", "tmp"):
+            image.folder("/" + folder)
+        for folder, _, files in os.walk(os.path.join(unpacked, "lib/modules")):
+            for name in files:
+                if name.removesuffix(".ko") in cls.modules:
+                    image.file(os.path.join(folder, name), f"/modules/{cls.modules.index(name[:-3])}-{name}")
+        with tempfile.NamedTemporaryFile(prefix="strata-cases.") as initrd:
+            image.write(initrd.name)
+            return output_of(["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", "768", "-nodefaults", "-display", "none",
+                              "-serial", "stdio", "-no-reboot", "-kernel", kernel, "-initrd", initrd.name, "-append",
+                              "console=ttyS0 quiet panic=-1"], timeout)
