@@ -9,6 +9,7 @@ grub-pc-bin, xorriso and mtools for the ISO that it boots) runs without throttli
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -60,23 +61,40 @@ def make_iso(options, folder, append):
 
 
 def drain(file):
-    while os.read(file, 65536):
-        pass
+    """Throws away what is written to a terminal."""
+    tty.setraw(file)
+    try:
+        while os.read(file, 65536):
+            pass
+    except OSError:
+        pass  # Bochs has ended
+
+
+def follow(output):
+    """Reads what Bochs says, and opens the terminal that it names as its display: unread, it would block when full."""
+    text = b""
+    while got := os.read(output, 65536):
+        text += got
+        named = re.search(rb'connected to screen "([^"]+)"', text)
+        if named:
+            screen = os.open(named[1].decode(), os.O_RDWR | os.O_NOCTTY)
+            threading.Thread(target=drain, args=(screen,), daemon=True).start()
+            text = b""
 
 
 def bochs(options, folder, append):
-    """The machine. Its serial line is a terminal, its display another, whose output is thrown away."""
+    """The machine. Its serial line is one terminal, its own output another, and its display a third."""
     make_iso(options, folder, append)
-    (serial, their_serial), (display, their_display) = pty.openpty(), pty.openpty()
+    (serial, their_serial), (output, their_output) = pty.openpty(), pty.openpty()
     tty.setraw(their_serial)
-    fcntl.ioctl(display, termios.TIOCSWINSZ, struct.pack("4H", 40, 100, 0, 0))
-    threading.Thread(target=drain, args=(display,), daemon=True).start()
+    fcntl.ioctl(output, termios.TIOCSWINSZ, struct.pack("4H", 40, 100, 0, 0))
+    threading.Thread(target=follow, args=(output,), daemon=True).start()
     with open(f"{folder}/bochsrc", "w") as file:
         file.write(BOCHSRC.format(memory=MEMORY, folder=folder, serial=os.ttyname(their_serial)))
     with open(f"{folder}/commands", "w") as file:
         file.write("c\n")
     command = ["env", "TERM=xterm", "bochs", "-q", "-f", f"{folder}/bochsrc", "-rc", f"{folder}/commands"]
-    return lab.Machine(command, options.core, serial, their_display)
+    return lab.Machine(command, options.core, serial, their_output)
 
 
 def measure(machine):
