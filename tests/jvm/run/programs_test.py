@@ -10,11 +10,15 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 JDK = "/usr/lib/jvm/java-17-openjdk-amd64"
+# What of the library looks into the machine: a program each.
+LIBRARY = ("Reflection", "ReflectedArrays", "Records", "Handles", "StackWalks", "NullMessages")
 # Name, options of the machine, class and arguments.
 RUNS = [
     ("basics", ["-Xmx64m"], ["Basics"]),
     ("basics_stressed", ["-Xmx64m", "-XX:GCStress=5000"], ["Basics"]),
     *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "daemon", "cause")),
+    *((name.lower(), [], [name]) for name in LIBRARY),
+    *((f"{name.lower()}_stressed", ["-XX:GCStress=500"], [name]) for name in ("Reflection", "Handles")),
     ("no_such_class", [], ["Nowhere"]),
     ("assertions", ["-ea"], ["Ends", "return"]),
     ("bad_option", ["-Xmx1x"], ["Ends", "return"]),
@@ -37,7 +41,8 @@ def main():
     if not os.access(f"{JDK}/bin/javac", os.X_OK):
         skip("no javac of OpenJDK 17 (openjdk-17-jdk-headless)")
     with tempfile.TemporaryDirectory() as classes:
-        subprocess.run([f"{JDK}/bin/javac", "-nowarn", "-d", classes, f"{HERE}/Basics.java", f"{HERE}/Ends.java"], check=True)
+        sources = [os.path.join(HERE, name) for name in os.listdir(HERE) if name.endswith(".java")]
+        subprocess.run([f"{JDK}/bin/javac", "-nowarn", "-Xlint:none", "-XDignore.symbol.file", "-d", classes, *sources], check=True)
         failed = 0
         for name, options, words in RUNS:
             if only and name not in only:
