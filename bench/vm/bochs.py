@@ -4,7 +4,7 @@
 The work is the micro set's int_, mem_ and sys_ rows with a fixed number of calls (src/ubench_calls.def), since Bochs's guest
 sees simulated time. CPU seconds are read at the ROW and BENCH lines on the serial line. Bochs (Debian's package, needs
 grub-pc-bin, xorriso and mtools for the ISO that it boots) runs without throttling; both see an AVX2 CPU, pinned to one core.
---rows int_,sys_stat takes a part, --guest-runs N repeats strata-vm's.
+--rows int_,sys_stat takes a part; --runs are strata-vm's, Bochs runs once.
 """
 import fcntl
 import os
@@ -114,7 +114,7 @@ def measure(machine):
 
 
 def main():
-    parser = lab.arguments(__doc__, 3)
+    parser = lab.arguments(__doc__, 2)
     parser.add_argument("--rows", default="int_,mem_,sys_")
     options = parser.parse_args()
     append = f"{APPEND} rows={options.rows}"
