@@ -16,6 +16,8 @@ LIBRARY = ("Reflection", "ReflectedArrays", "Records", "Handles", "StackWalks", 
 RUNS = [
     ("basics", ["-Xmx64m"], ["Basics"]),
     ("basics_stressed", ["-Xmx64m", "-XX:GCStress=5000"], ["Basics"]),
+    ("loaders", ["-Xmx32m"], ["Loaders"]),
+    ("loaders_stressed", ["-Xmx32m", "-XX:GCStress=2000"], ["Loaders"]),
     *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "daemon", "cause")),
     *((name.lower(), [], [name]) for name in LIBRARY),
     *((f"{name.lower()}_stressed", ["-XX:GCStress=500"], [name]) for name in ("Reflection", "Handles")),
