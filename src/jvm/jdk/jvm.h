@@ -40,7 +40,7 @@ jlong JVM_MaxMemory(void);
 jint JVM_ActiveProcessorCount(void);
 jboolean JVM_IsUseContainerSupport(void);
 jboolean JVM_SupportsCX8(void);
-const char *JVM_GetTemporaryDirectory(void);
+jstring JVM_GetTemporaryDirectory(JNIEnv *env);
 char *JVM_NativePath(char *path);
 void *JVM_LoadLibrary(const char *name, jboolean throw_exception);
 void JVM_UnloadLibrary(void *library);

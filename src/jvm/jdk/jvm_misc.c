@@ -238,9 +238,10 @@ jboolean JVM_SupportsCX8(void)
     return 1;
 }
 
-const char *JVM_GetTemporaryDirectory(void)
+jstring JVM_GetTemporaryDirectory(JNIEnv *env)
 {
-    return "/tmp";
+    JDK_ENTER(env);
+    JDK_RETURN(jrt_local(thread, jrt_string_of(thread, "/tmp")));
 }
 
 char *JVM_NativePath(char *path)
