@@ -1,8 +1,9 @@
 #!/bin/bash
 # All that docs/performance.md promises of virtual machines, as tables: all.sh [BUILD] (out/release).
 # Ends with status 1 if any bar was missed.
-cd "$(dirname "$0")" || exit 1
-build=${1:-$(realpath ../..)/out/release}
+here=$(dirname "$(realpath "$0")")
+build=$(realpath "${1:-$here/../../out/release}")
+cd "$here" || exit 1
 failed=0
 for program in start boot virtio smp idle isolation bochs; do
     echo "### \`bench/vm/$program.py\`"
