@@ -4,10 +4,12 @@ prompt, installs packages from a repository that this machine serves, restarts a
 
   debian_test.py                          bookworm with two CPUs
   debian_test.py --full                   bookworm and trixie with one, two and four
+  debian_test.py --killed                 the machine is killed in the middle of apt-get install (part of --full)
   debian_test.py trixie:4 [--keep FOLDER] what is named; transcripts of the serial line stay in the folder"""
 import functools
 import http.server
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -17,6 +19,7 @@ from debian_image import PASSWORD, debian_image
 from vmm_lab import BUILD, PROGRAM, Machine, check, skip
 
 ALL = [(suite, cpus) for suite in ("bookworm", "trixie") for cpus in (1, 2, 4)]
+KILLED = ("bookworm", 0)  # stands for killed_while_it_installs
 
 
 class Guest(Machine):
@@ -138,6 +141,29 @@ def whole_life(image, folder, suite, cpus):
     return times
 
 
+def killed_while_it_installs(image, folder):
+    """The process is killed while dpkg unpacks; the next start replays the journal, and the work can be finished."""
+    disk = os.path.join(folder, "killed.img")
+    image.copy_disk(disk)
+    with Repository(image.repository) as repository:
+        with Guest(machine_command(image, disk, 2)) as guest:
+            guest.log_in()
+            use_apt(guest, repository.port)
+            guest.type("apt-get -q -y install jq hello\n")
+            guest.take("Unpacking ", 300)
+            guest.process.kill()
+            guest.process.wait()
+        with Guest(machine_command(image, disk, 2)) as guest:
+            guest.log_in()
+            guest.run("dmesg | grep -q 'recovery complete'")
+            guest.run("dpkg --configure -a && apt-get -q -y install jq hello && hello && jq --version", 300)
+            guest.type("poweroff\n")
+            check(guest.ends() == 0, "poweroff")
+    checked = subprocess.run(["/usr/sbin/e2fsck", "-fn", disk], capture_output=True, text=True)
+    check(checked.returncode == 0, "the file system is broken:", checked.stdout)
+    os.unlink(disk)
+
+
 def arguments():
     words, keep = sys.argv[1:], None
     if "--keep" in words:
@@ -145,7 +171,9 @@ def arguments():
         keep = words[place + 1]
         del words[place:place + 2]
     if "--full" in words:
-        return ALL, keep
+        return [*ALL, KILLED], keep
+    if "--killed" in words:
+        return [KILLED], keep
     named = [(word.split(":")[0], int(word.split(":")[1])) for word in words]
     return named or [("bookworm", 2)], keep
 
@@ -161,6 +189,10 @@ def main():
             image = debian_image(os.path.join(BUILD, "vm"), suite)
             made = time.monotonic() - started
             try:
+                if (suite, cpus) == KILLED:
+                    killed_while_it_installs(image, keep or folder)
+                    print(f"ok   {suite} killed while it installs ({time.monotonic() - started:.0f} s)", flush=True)
+                    continue
                 times = whole_life(image, keep or folder, suite, cpus)
                 told = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in times.items())
                 print(f"ok   {suite} with {cpus} CPUs: image {made:.0f} s, {told}", flush=True)
