@@ -27,9 +27,9 @@ enum jin_op {
     JIN_OP_COUNT
 };
 
+/* Replaced at once (64 bits) when it is resolved. */
 struct jin_insn {
-    uint16_t
-        op; /* [a] enum jin_op: the whole instruction is replaced at once when it is resolved */
+    _Alignas(8) uint16_t op; /* [a] enum jin_op */
     uint16_t a, b, c;
 };
 
@@ -38,9 +38,10 @@ struct jin_site {
     uint16_t pool_index;
     uint16_t count; /* dimensions; argument slots of a call */
     job_offset_t
-        at;         /* [a] class, field or method; of switches: index of the first of their words */
-    uint32_t extra; /* [a] byte offset of a field; appendix index; an inline cache's class */
-    job_offset_t cached; /* [a] an inline cache's method */
+        at; /* [a] class, field or method; of switches: index of the first of their words */
+    /* A field's byte offset; an appendix' index; with `cached`, as one word, an inline cache. */
+    _Alignas(8) uint32_t extra; /* [a] */
+    job_offset_t cached;        /* [a] */
 };
 
 /* Where instructions that throw or call stand, in order of `insn`. */

@@ -21,7 +21,7 @@ extern const struct jdk_host *jdk_host;
 
 /* Prints by the embedder's hook or the host. */
 void jdk_print(FILE *stream, const char *format, ...) ST_PRINTF(2, 3);
-void jdk_vprint(FILE *stream, const char *format, va_list list);
+void jdk_vprint(FILE *stream, const char *format, va_list list) ST_PRINTF(2, 0);
 /* Ends the process by the embedder's hook or the host. */
 ST_NORETURN void jdk_exit(jint code);
 

@@ -63,11 +63,11 @@ void *JVM_RawMonitorCreate(void);
 void JVM_RawMonitorDestroy(void *lock);
 jint JVM_RawMonitorEnter(void *lock);
 void JVM_RawMonitorExit(void *lock);
-int jio_vsnprintf(char *text, size_t size, const char *format, va_list list);
-int jio_snprintf(char *text, size_t size, const char *format, ...);
-int jio_vfprintf(FILE *file, const char *format, va_list list);
-int jio_fprintf(FILE *file, const char *format, ...);
-int jio_printf(const char *format, ...);
+int jio_vsnprintf(char *text, size_t size, const char *format, va_list list) ST_PRINTF(3, 0);
+int jio_snprintf(char *text, size_t size, const char *format, ...) ST_PRINTF(3, 4);
+int jio_vfprintf(FILE *file, const char *format, va_list list) ST_PRINTF(2, 0);
+int jio_fprintf(FILE *file, const char *format, ...) ST_PRINTF(2, 3);
+int jio_printf(const char *format, ...) ST_PRINTF(1, 2);
 
 /* Class, ClassLoader */
 jclass JVM_FindPrimitiveClass(JNIEnv *env, const char *name);

@@ -104,7 +104,7 @@ static struct table *grown_locked(struct table *old)
 static job_offset_t add_locked(const char *text, size_t length, uint32_t hash)
 {
     struct table *table = newest;
-    uint32_t at;
+    uint32_t at = 0;
     job_offset_t found = find(table, hash, text, length, &at);
     if (found) {
         return found;
