@@ -608,6 +608,14 @@ static uint32_t count_leaders(const struct jin_translator *t)
     return count;
 }
 
+/* A part of the result; it may be empty. */
+static void put(void *to, const void *from, size_t bytes)
+{
+    if (bytes != 0) {
+        memcpy(to, from, bytes);
+    }
+}
+
 static struct jin_code *pack(struct jin_translator *t)
 {
     uint32_t leaders = count_leaders(t);
@@ -641,11 +649,11 @@ static struct jin_code *pack(struct jin_translator *t)
                               .words = words,
                               .wide = wide,
                               .leaders = leaders_at};
-    memcpy(code->insns, t->insns, t->insn_count * sizeof *t->insns);
-    memcpy((char *)code + wide, t->wide, t->wide_count * sizeof *t->wide);
-    memcpy((char *)code + sites, t->sites, t->site_count * sizeof *t->sites);
-    memcpy((char *)code + places, t->places, t->place_count * sizeof *t->places);
-    memcpy((char *)code + words, t->words, t->word_count * sizeof *t->words);
+    put(code->insns, t->insns, t->insn_count * sizeof *t->insns);
+    put((char *)code + wide, t->wide, t->wide_count * sizeof *t->wide);
+    put((char *)code + sites, t->sites, t->site_count * sizeof *t->sites);
+    put((char *)code + places, t->places, t->place_count * sizeof *t->places);
+    put((char *)code + words, t->words, t->word_count * sizeof *t->words);
     struct jin_leader *leader = (struct jin_leader *)((char *)code + leaders_at);
     for (uint32_t i = 0; i < t->length; i++) {
         if ((t->marks[i] & JIN_MARK_HANDLER) != 0) {
