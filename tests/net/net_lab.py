@@ -224,6 +224,8 @@ def run_case(case):
     if libc.unshare(CLONE_NEWNET) != 0:
         print("SKIPPED: no network namespace can be made here")
         return 0
+    with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as forward:  # a new namespace has the host's setting
+        forward.write("0")
     lab = None
     status = 1
     try:

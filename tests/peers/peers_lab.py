@@ -295,6 +295,8 @@ def set_up():
         os.makedirs(folder)
     add_user()
     run("ip", "link", "set", "lo", "up")
+    with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as forward:  # a new namespace has the host's setting
+        forward.write("0")
     os.environ.update(PATH=PATH, HOME=WORK, XDG_RUNTIME_DIR=WORK, TMPDIR=WORK, LC_ALL="C.UTF-8", TERM="xterm")
     make_image(WORK + "/image.tar")
 
