@@ -21,9 +21,15 @@
     static bool name(struct jrt_thread *thread ST_UNUSED, union jrt_slot *args ST_UNUSED,          \
                      union jrt_slot *result ST_UNUSED)
 
+/* The address in a long where the object is null. */
+static inline char *at_offset(const union jrt_slot *of, int64_t offset)
+{
+    return (char *)(((uintptr_t)of->ref.word << JOB_REF_SHIFT) + (uintptr_t)offset);
+}
+
 static inline char *place(const union jrt_slot *args)
 {
-    return (char *)((uintptr_t)args[1].ref.word << JOB_REF_SHIFT) + args[2].j;
+    return at_offset(&args[1], args[2].j);
 }
 
 static inline struct job_object *object(const union jrt_slot *slot)
@@ -388,7 +394,7 @@ static void copy_words(char *to, const char *from, size_t bytes)
 NATIVE(copyMemory0)
 {
     const char *from = place(args);
-    char *to = (char *)((uintptr_t)args[4].ref.word << JOB_REF_SHIFT) + args[5].j;
+    char *to = at_offset(&args[4], args[5].j);
     size_t bytes = (size_t)args[7].j;
     if ((((uintptr_t)from | (uintptr_t)to | bytes) & 7) == 0) {
         copy_words(to, from, bytes);
@@ -416,7 +422,7 @@ static void swap_element(char *to, const char *from, size_t size)
 NATIVE(copySwapMemory0)
 {
     const char *from = place(args);
-    char *to = (char *)((uintptr_t)args[4].ref.word << JOB_REF_SHIFT) + args[5].j;
+    char *to = at_offset(&args[4], args[5].j);
     size_t bytes = (size_t)args[7].j;
     size_t size = (size_t)args[9].j;
     if (size != 2 && size != 4 && size != 8) {

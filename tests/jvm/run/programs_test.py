@@ -32,8 +32,19 @@ def skip(why):
     sys.exit(77)
 
 
-def run(java, words, classes):
+def sanitizer(folder):
+    """What a library built with AddressSanitizer needs in a launcher that was not."""
+    with open(f"{folder}/libjvm.so", "rb") as library:
+        if b"__asan_init" not in library.read():
+            return {}
+    found = subprocess.run(["clang", "-print-file-name=libclang_rt.asan-x86_64.so"], capture_output=True, text=True, check=True)
+    # Launcher and library leave what they have to the end of the process; stacks are scanned where they are.
+    return {"LD_PRELOAD": found.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1"}
+
+
+def run(java, words, classes, more=None):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA", "_JAVA", "JDK"))}
+    environment.update(more or {})
     done = subprocess.run([*java, *words], cwd=classes, capture_output=True, timeout=120, env=environment)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -51,7 +62,7 @@ def main():
                 continue
             theirs = [option for option in options if "GCStress" not in option]
             expected = run([f"{JDK}/bin/java", "-XX:+UseSerialGC", *theirs], words, classes)
-            ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}", *options], words, classes)
+            ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}", *options], words, classes, sanitizer(folder))
             good = ours == expected
             failed += not good
             print(("ok    " if good else "FAILED"), name)
