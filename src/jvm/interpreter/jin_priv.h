@@ -58,8 +58,6 @@ bool jin_throw_cast(struct jrt_thread *thread, const struct job_object *object,
 bool jin_throw_store(struct jrt_thread *thread, const struct job_object *value);
 bool jin_throw_abstract(struct jrt_thread *thread, const struct jrt_method *method,
                         const struct job_object *receiver);
-bool jin_throw_not_implemented(struct jrt_thread *thread, const struct job_object *receiver,
-                               const struct jrt_method *method);
 
 /* Slow parts of instructions. */
 /* Translates a method that is called first, or gives it the entry that it has to have. false: an

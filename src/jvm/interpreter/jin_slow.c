@@ -4,6 +4,7 @@
 #include "jvm/classfile/jcf_flags.h"
 #include "jvm/interpreter/jin_priv.h"
 #include "jvm/runtime/jrt_alloc.h"
+#include "jvm/runtime/jrt_invoke.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_module.h"
 #include "jvm/runtime/jrt_throw.h"
@@ -45,13 +46,8 @@ bool jin_check_receiver(struct jrt_thread *thread, const struct jin_site *site,
                         const struct job_object *receiver)
 {
     const struct jrt_class *wanted = jrt_class_at(site->extra);
-    char receiver_name[NAME_MAX_BYTES];
-    char wanted_name[NAME_MAX_BYTES];
     return jrt_is_subtype(jrt_class_of(receiver), wanted) ||
-           jrt_throw(thread, JRT_IllegalAccessError,
-                     "Receiver class %s must be the current class or a subtype of interface %s",
-                     jrt_external_name(jrt_class_of(receiver), receiver_name, sizeof receiver_name),
-                     jrt_external_name(wanted, wanted_name, sizeof wanted_name));
+           jrt_throw_receiver(thread, jrt_class_of(receiver), wanted, JRT_INVOKESPECIAL);
 }
 
 struct jrt_method *jin_interface_target(struct jrt_thread *thread, struct jin_site *site,
@@ -61,12 +57,8 @@ struct jrt_method *jin_interface_target(struct jrt_thread *thread, struct jin_si
     struct jrt_class *class = jrt_class_of(receiver);
     struct jrt_method *target = jrt_interface_method(class, method);
     if (target == NULL) {
-        char name[NAME_MAX_BYTES];
-        char wanted[NAME_MAX_BYTES];
-        (void)jrt_throw(thread, JRT_IncompatibleClassChangeError,
-                        "Class %s does not implement the requested interface %s",
-                        jrt_external_name(class, name, sizeof name),
-                        jrt_external_name(jrt_class_at(method->class_at), wanted, sizeof wanted));
+        (void)jrt_throw_receiver(thread, class, jrt_class_at(method->class_at),
+                                 JRT_INVOKEINTERFACE);
         return NULL;
     }
     if ((target->access & JCF_ACC_PUBLIC) == 0 && (target->flags & JRT_METHOD_OVERPASS) == 0) {

@@ -33,7 +33,7 @@ jint jdk_created(JavaVM **ret_vms, jsize room, jsize *ret_count);
 /* What the machine was started with; constant from then on. */
 extern struct jdk_options jdk_options;
 
-/* The system class loader's object; NULL before initPhase3. A root. */
+/* The system class loader's object; NULL before initPhase3. */
 struct job_object *jdk_system_loader(void);
 
 /* Processors that the machine may use: of its affinity and its cgroup's quota, or as the options

@@ -10,6 +10,7 @@
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_handle.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_life.h"
 #include "jvm/runtime/jrt_loader.h"
@@ -17,22 +18,11 @@
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
-static jref_t system_loader, platform_loader;
+static jrt_handle_t system_loader; /* global */
 
 struct job_object *jdk_system_loader(void)
 {
-    return job_from_ref(system_loader);
-}
-
-struct job_object *jdk_platform_loader(void)
-{
-    return job_from_ref(platform_loader);
-}
-
-void jdk_boot_roots(struct jgc_visitor *visitor)
-{
-    jgc_visit_slot(visitor, &system_loader);
-    jgc_visit_slot(visitor, &platform_loader);
+    return jrt_get(system_loader);
 }
 
 static bool call_static(struct jrt_thread *thread, enum jrt_known_method which,
@@ -168,12 +158,8 @@ static bool init_loaders(struct jrt_thread *thread)
         !call_static(thread, JRT_METHOD_getSystemClassLoader, &result, &result)) {
         return false;
     }
-    system_loader = result.ref;
-    if (!call_static(thread, JRT_METHOD_getPlatformClassLoader, &result, &result)) {
-        return false;
-    }
-    platform_loader = result.ref;
-    return true;
+    system_loader = jrt_global(job_from_ref(result.ref));
+    return system_loader != NULL || jrt_throw_oom(thread, JRT_OOM_HEAP);
 }
 
 bool jdk_boot(struct jrt_thread *thread, bool log)

@@ -6,7 +6,3 @@
 /* Initializes the class library on the thread that jrt_vm_create gave. `log`: it says more when it
  * fails. false: an exception is pending, or none and the library has printed why. */
 bool jdk_boot(struct jrt_thread *thread, bool log) ST_MUST_CHECK;
-/* World stopped: what it keeps. */
-void jdk_boot_roots(struct jgc_visitor *visitor);
-/* The platform class loader's object; NULL before initPhase3. */
-struct job_object *jdk_platform_loader(void);

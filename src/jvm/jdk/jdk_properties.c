@@ -17,11 +17,6 @@ static char home[PATH_MAX];
 static char modules[PATH_MAX + 16];
 static void *java_library, *verify_library;
 
-const char *jdk_home(void)
-{
-    return home;
-}
-
 const char *jdk_modules_path(void)
 {
     return modules;

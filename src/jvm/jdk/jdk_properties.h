@@ -8,7 +8,6 @@
 /* Finds java.home: beside the library that this is part of, or the launcher's libjli. Before all
  * else here. */
 int jdk_home_find(struct st_err *err) ST_MUST_CHECK;
-const char *jdk_home(void);
 const char *jdk_modules_path(void); /* lib/modules */
 
 /* Adds the properties that are the machine's to say; those of the command line stay. -ST_ENOMEM. */

@@ -216,6 +216,7 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
 static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *arguments)
 {
     struct st_err err = {0};
+    jdk_started();
     int r = jdk_options_parse(arguments, &jdk_options, &err);
     if (r < 0) {
         jdk_print(stderr, "%s\n", err.msg);

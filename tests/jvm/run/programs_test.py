@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Java programs on our virtual machine and on HotSpot: the same output, messages and exit codes.
 
-    programs_test.py LIBJVM-FOLDER [NAME...]
+    programs_test.py LIBJVM-FOLDER EMBEDDER [NAME...]
 """
 import os
 import subprocess
@@ -50,7 +50,7 @@ def run(java, words, classes, more=None):
 
 
 def main():
-    folder, only = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    folder, embedder, only = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3:]
     if not os.access(f"{JDK}/bin/javac", os.X_OK):
         skip("no javac of OpenJDK 17 (openjdk-17-jdk-headless)")
     with tempfile.TemporaryDirectory() as classes:
@@ -69,6 +69,13 @@ def main():
             for what, one, other in zip(("status", "output", "errors"), ours, expected):
                 if one != other:
                     print(f"  {what}: {one!r}\n  HotSpot: {other!r}")
+        if not only or "embedded" in only:
+            words = ["-Djava.class.path=" + classes, "-Xmx64m"]
+            expected = run([embedder, f"{JDK}/lib/server/libjvm.so"], words, classes)
+            ours = run([embedder, f"{folder}/libjvm.so"], [*words, "-XX:GCStress=500"], classes,
+                       {"JAVA_HOME": JDK, **sanitizer(folder)})
+            failed += ours != expected
+            print("ok     embedded" if ours == expected else f"FAILED embedded\n  {ours!r}\n  HotSpot: {expected!r}")
     sys.exit(failed != 0)
 
 
