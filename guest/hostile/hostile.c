@@ -71,6 +71,17 @@ static void offer(unsigned queue, unsigned head)
 
 enum { NEXT = BARE_DESC_NEXT, WRITE = BARE_DESC_WRITE, INDIRECT = BARE_DESC_INDIRECT };
 
+static void attack_at_random(unsigned q)
+{
+    for (unsigned i = 0; i < BARE_RING; i++) {
+        set(q, i, random32() % (2 * RAM_TOP), random32() >> (random32() % 32), random32() % 8,
+            random32() % BARE_RING);
+        rings[q].available.entries[i] = (uint16_t)(random32() % BARE_RING);
+    }
+    rings[q].available.index = BARE_RING;
+    bare_virtio_kick(&rings[q]);
+}
+
 /* The attacks of one queue that was just set up; false: there are no more. */
 static bool attack_chain(unsigned q, unsigned number)
 {
@@ -162,13 +173,7 @@ static bool attack_chain(unsigned q, unsigned number)
         }
         break;
     case 16: /* all of it at random */
-        for (unsigned i = 0; i < BARE_RING; i++) {
-            set(q, i, random32() % (2 * RAM_TOP), random32() >> (random32() % 32), random32() % 8,
-                random32() % BARE_RING);
-            rings[q].available.entries[i] = (uint16_t)(random32() % BARE_RING);
-        }
-        rings[q].available.index = BARE_RING;
-        bare_virtio_kick(&rings[q]);
+        attack_at_random(q);
         break;
     default:
         return false;

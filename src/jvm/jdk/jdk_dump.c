@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
+#include "base/heap.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_exec.h"
@@ -19,37 +21,7 @@
 #include "jvm/runtime/jrt_stack.h"
 #include "jvm/runtime/jrt_string.h"
 
-enum { NAME_BYTES = 512, PLACE_BYTES = 1024 };
-
-struct text {
-    char *bytes;
-    size_t used, room;
-};
-
-static void add(struct text *to, const char *format, ...) ST_PRINTF(2, 3);
-static void add(struct text *to, const char *format, ...)
-{
-    for (;;) {
-        va_list list;
-        va_start(list, format);
-        int wanted = vsnprintf(to->bytes + to->used, to->room - to->used, format, list);
-        va_end(list);
-        if (wanted < 0) {
-            return;
-        }
-        if ((size_t)wanted < to->room - to->used) {
-            to->used += (size_t)wanted;
-            return;
-        }
-        size_t room = (to->room + (size_t)wanted + 1) * 2;
-        char *grown = realloc(to->bytes, room);
-        if (grown == NULL) {
-            return; /* a shorter dump is better than none */
-        }
-        to->bytes = grown;
-        to->room = room;
-    }
-}
+enum { NAME_BYTES = 512, PLACE_BYTES = 1024, DUMP_BYTES = 64 << 20 };
 
 static void name_of(const struct job_object *object, char *text, uint32_t size)
 {
@@ -57,11 +29,11 @@ static void name_of(const struct job_object *object, char *text, uint32_t size)
 }
 
 /* "java.lang.Thread.run(java.base@17.0.15/Thread.java:840)" */
-static void add_frame(struct text *to, const struct jrt_method *method, uint32_t bytecode_index)
+static void add_frame(struct st_buf *to, const struct jrt_method *method, uint32_t bytecode_index)
 {
     char place[PLACE_BYTES];
     jdk_describe_place(method, bytecode_index, place, sizeof place);
-    add(to, "\tat %s\n", place);
+    (void)st_buf_printf(to, "\tat %s\n", place);
 }
 
 static const char *state_text(int32_t status)
@@ -88,7 +60,7 @@ static const char *state_text(int32_t status)
     }
 }
 
-static void add_wait(struct text *to, const struct jrt_thread *thread, int32_t status)
+static void add_wait(struct st_buf *to, const struct jrt_thread *thread, int32_t status)
 {
     char name[NAME_BYTES];
     bool waits = false;
@@ -98,18 +70,19 @@ static void add_wait(struct text *to, const struct jrt_thread *thread, int32_t s
                               : NULL;
     if (object != NULL) {
         name_of(object, name, sizeof name);
-        add(to, "\t- %s <0x%016lx> (a %s)\n", waits ? "waiting on" : "waiting to lock",
-            (unsigned long)(uintptr_t)object, name);
+        (void)st_buf_printf(to, "\t- %s <0x%016lx> (a %s)\n",
+                            waits ? "waiting on" : "waiting to lock",
+                            (unsigned long)(uintptr_t)object, name);
     } else if (blocker != NULL) {
         name_of(blocker, name, sizeof name);
-        add(to, "\t- parking to wait for  <0x%016lx> (a %s)\n", (unsigned long)(uintptr_t)blocker,
-            name);
+        (void)st_buf_printf(to, "\t- parking to wait for  <0x%016lx> (a %s)\n",
+                            (unsigned long)(uintptr_t)blocker, name);
     }
 }
 
 static void add_thread(struct jrt_thread *thread, void *argument)
 {
-    struct text *to = argument;
+    struct st_buf *to = argument;
     char name[NAME_BYTES] = "";
     const struct job_object *java_thread = job_from_ref(thread->object);
     if (java_thread == NULL) {
@@ -121,11 +94,12 @@ static void add_thread(struct jrt_thread *thread, void *argument)
     }
     int32_t status = jrt_int(java_thread, JRT_AT(Thread, threadStatus));
     bool daemon = jrt_byte(java_thread, JRT_AT(Thread, daemon)) != 0;
-    add(to, "\"%s\" #%lld %sprio=%d os_prio=0 tid=0x%016lx nid=0x%x %s\n", name,
-        (long long)jrt_long(java_thread, JRT_AT(Thread, tid)), daemon ? "daemon " : "",
-        jrt_int(java_thread, JRT_AT(Thread, priority)), (unsigned long)(uintptr_t)thread,
-        (unsigned)thread->os_id, status == 0x5 ? "runnable" : "waiting on condition");
-    add(to, "   java.lang.Thread.State: %s\n", state_text(status));
+    (void)st_buf_printf(to, "\"%s\" #%lld %sprio=%d os_prio=0 tid=0x%016lx nid=0x%x %s\n", name,
+                        (long long)jrt_long(java_thread, JRT_AT(Thread, tid)),
+                        daemon ? "daemon " : "", jrt_int(java_thread, JRT_AT(Thread, priority)),
+                        (unsigned long)(uintptr_t)thread, (unsigned)thread->os_id,
+                        status == 0x5 ? "runnable" : "waiting on condition");
+    (void)st_buf_printf(to, "   java.lang.Thread.State: %s\n", state_text(status));
     struct jrt_walk walk;
     bool first = true;
     for (jrt_walk_start(&walk, thread); walk.fp != NULL; jrt_walk_next(&walk)) {
@@ -136,7 +110,7 @@ static void add_thread(struct jrt_thread *thread, void *argument)
             first = false;
         }
     }
-    add(to, "\n");
+    (void)st_buf_printf(to, "\n");
 }
 
 static void dump(void *argument)
@@ -147,22 +121,21 @@ static void dump(void *argument)
 void jdk_thread_dump(struct jrt_thread *thread,
                      void (*write)(void *to, const char *text, size_t length), void *to)
 {
-    struct text text = {.used = 0};
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(DUMP_BYTES);
     char now[64];
     time_t seconds = time(NULL);
     struct tm local;
     uint32_t globals;
     uint32_t weaks;
     (void)strftime(now, sizeof now, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
-    add(&text, "%s\nFull thread dump %s (%s %s):\n\n", now,
-        jdk_property_get(&jdk_options, "java.vm.name"),
-        jdk_property_get(&jdk_options, "java.vm.version"),
-        jdk_property_get(&jdk_options, "java.vm.info"));
+    (void)st_buf_printf(&text, "%s\nFull thread dump %s (%s %s):\n\n", now,
+                        jdk_property_get(&jdk_options, "java.vm.name"),
+                        jdk_property_get(&jdk_options, "java.vm.version"),
+                        jdk_property_get(&jdk_options, "java.vm.info"));
     jrt_stop_world(thread, dump, &text);
     jrt_handle_counts(&globals, &weaks);
-    add(&text, "JNI global refs: %u, weak refs: %u\n\n", globals, weaks);
-    write(to, text.bytes, text.used);
-    free(text.bytes);
+    (void)st_buf_printf(&text, "JNI global refs: %u, weak refs: %u\n\n", globals, weaks);
+    write(to, st_buf_string(&text), text.length);
 }
 
 void jdk_describe_plainly(const struct job_object *throwable)
@@ -176,14 +149,11 @@ void jdk_describe_plainly(const struct job_object *throwable)
         jdk_print(stderr, ": %s", message);
     }
     jdk_print(stderr, "\n");
-    struct text text = {.used = 0};
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(DUMP_BYTES);
     for (uint32_t i = 0; jrt_trace_frame(throwable, i, &method, &bytecode_index); i++) {
         add_frame(&text, method, bytecode_index);
     }
-    if (text.bytes != NULL) {
-        jdk_print(stderr, "%s", text.bytes);
-    }
-    free(text.bytes);
+    jdk_print(stderr, "%s", st_buf_string(&text));
     const struct job_object *cause = jrt_ref(throwable, JRT_AT(Throwable, cause));
     if (cause != NULL && cause != throwable) {
         char name[NAME_BYTES];

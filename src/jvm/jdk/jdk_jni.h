@@ -134,6 +134,12 @@ static inline struct jrt_class *jdk_class(jclass class)
     return jrt_class_of_mirror(jdk_get(class));
 }
 
+/* A local jclass; NULL for NULL. In VM. */
+static inline jclass jdk_local_class(struct jrt_thread *thread, const struct jrt_class *class)
+{
+    return class != NULL ? jrt_local(thread, jrt_mirror(class)) : NULL;
+}
+
 /* Calls a method with JNI's arguments: of a va_list, or an array. The result's slot; not meaningful
  * when an exception is pending. In VM. `virtual`: by the receiver's class. */
 union jrt_slot jdk_call_list(struct jrt_thread *thread, jobject receiver, jmethodID method,

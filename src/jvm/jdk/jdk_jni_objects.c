@@ -27,11 +27,6 @@ static jint GetVersion(JNIEnv *env ST_UNUSED)
 
 /* ---- classes ---- */
 
-static jclass local_class(struct jrt_thread *thread, const struct jrt_class *class)
-{
-    return class != NULL ? jrt_local(thread, jrt_mirror(class)) : NULL;
-}
-
 static jclass DefineClass(JNIEnv *env, const char *name, jobject loader, const jbyte *bytes,
                           jsize size)
 {
@@ -41,7 +36,7 @@ static jclass DefineClass(JNIEnv *env, const char *name, jobject loader, const j
                                         .size = (size_t)size,
                                         .name = name != NULL ? jrt_symbol_of(name) : 0};
     struct jrt_class *class = in != NULL ? jrt_define_class(thread, in, &definition) : NULL;
-    JDK_RETURN(local_class(thread, class));
+    JDK_RETURN(jdk_local_class(thread, class));
 }
 
 /* The loader that FindClass asks: of the native method that calls; in JNI_OnLoad that of the class
@@ -88,7 +83,7 @@ static jclass FindClass(JNIEnv *env, const char *name)
             class = NULL;
         }
     }
-    JDK_RETURN(local_class(thread, class));
+    JDK_RETURN(jdk_local_class(thread, class));
 }
 
 static jclass GetSuperclass(JNIEnv *env, jclass of)
@@ -96,7 +91,7 @@ static jclass GetSuperclass(JNIEnv *env, jclass of)
     JDK_ENTER(env);
     const struct jrt_class *class = jdk_class(of);
     bool none = (class->access & JCF_ACC_INTERFACE) != 0 || class->super == 0;
-    JDK_RETURN(none ? NULL : local_class(thread, jrt_class_at(class->super)));
+    JDK_RETURN(none ? NULL : jdk_local_class(thread, jrt_class_at(class->super)));
 }
 
 static jboolean IsAssignableFrom(JNIEnv *env, jclass from, jclass to)
@@ -112,7 +107,7 @@ static jclass GetObjectClass(JNIEnv *env, jobject object)
 {
     JDK_ENTER(env);
     const struct job_object *of = jrt_get(object);
-    JDK_RETURN(of != NULL ? local_class(thread, jrt_class_of(of)) : NULL);
+    JDK_RETURN(of != NULL ? jdk_local_class(thread, jrt_class_of(of)) : NULL);
 }
 
 static jboolean IsInstanceOf(JNIEnv *env, jobject object, jclass class)

@@ -4,10 +4,11 @@
  * then what the class's loader has loaded.
  */
 #include <dlfcn.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/heap.h"
 #include "jvm/classfile/jcf_descriptor.h"
 #include "jvm/classfile/jcf_flags.h"
 #include "jvm/classfile/jcf_utf8.h"
@@ -20,65 +21,45 @@
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
-enum { NAME_MAX_BYTES = 2048 };
-
-struct text {
-    char bytes[NAME_MAX_BYTES];
-    size_t used;
-    bool full;
-};
-
-static void add(struct text *to, const char *format, ...) ST_PRINTF(2, 3);
-static void add(struct text *to, const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    int wanted = vsnprintf(to->bytes + to->used, sizeof to->bytes - to->used, format, list);
-    va_end(list);
-    if (wanted < 0 || (size_t)wanted >= sizeof to->bytes - to->used) {
-        to->full = true;
-    } else {
-        to->used += (size_t)wanted;
-    }
-}
+enum { NAME_MAX_BYTES = 1 << 20 };
 
 /* A name as part of a C function's. */
-static void mangle(struct text *to, const char *name, size_t length)
+static void mangle(struct st_buf *to, const char *name, size_t length)
 {
     size_t at = 0;
-    while (at < length && !to->full) {
+    while (at < length) {
         uint16_t c = jcf_utf8_next((const uint8_t *)name, length, &at);
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
-            add(to, "%c", c);
+            (void)st_buf_printf(to, "%c", c);
         } else if (c == '/') {
-            add(to, "_");
+            (void)st_buf_printf(to, "_");
         } else if (c == '_') {
-            add(to, "_1");
+            (void)st_buf_printf(to, "_1");
         } else if (c == ';') {
-            add(to, "_2");
+            (void)st_buf_printf(to, "_2");
         } else if (c == '[') {
-            add(to, "_3");
+            (void)st_buf_printf(to, "_3");
         } else {
-            add(to, "_0%04x", c);
+            (void)st_buf_printf(to, "_0%04x", c);
         }
     }
 }
 
-static void short_name(struct text *to, const struct jrt_method *method)
+static void short_name(struct st_buf *to, const struct jrt_method *method)
 {
     const struct jrt_symbol *class = jrt_symbol_at(jrt_class_at(method->class_at)->name);
     const struct jrt_symbol *name = jrt_symbol_at(method->name);
-    add(to, "Java_");
+    (void)st_buf_printf(to, "Java_");
     mangle(to, class->text, class->length);
-    add(to, "_");
+    (void)st_buf_printf(to, "_");
     mangle(to, name->text, name->length);
 }
 
 /* With the arguments' descriptors, for overloaded ones. */
-static void long_part(struct text *to, const struct jrt_method *method)
+static void long_part(struct st_buf *to, const struct jrt_method *method)
 {
     const char *descriptor = jrt_text(method->descriptor) + 1;
-    add(to, "__");
+    (void)st_buf_printf(to, "__");
     mangle(to, descriptor, (size_t)(strchr(descriptor, ')') - descriptor));
 }
 
@@ -112,9 +93,9 @@ static bool look_for(struct jrt_thread *thread, const struct jrt_method *method,
 /* 'void Foo.bar(int)' */
 static bool not_found(struct jrt_thread *thread, const struct jrt_method *method)
 {
-    struct text text = {.used = 0};
-    jdk_describe_method(method, text.bytes, sizeof text.bytes);
-    return jrt_throw(thread, JRT_UnsatisfiedLinkError, "'%s'", text.bytes);
+    char text[2048];
+    jdk_describe_method(method, text, sizeof text);
+    return jrt_throw(thread, JRT_UnsatisfiedLinkError, "'%s'", text);
 }
 
 bool jdk_find_native(struct jrt_thread *thread, struct jrt_method *method)
@@ -126,14 +107,14 @@ bool jdk_find_native(struct jrt_thread *thread, struct jrt_method *method)
         __atomic_store_n(&method->native, (uint64_t)(uintptr_t)fast, __ATOMIC_RELEASE);
         return true;
     }
-    struct text name = {.used = 0};
+    st_auto(buf) struct st_buf name = ST_BUF_HEAP(NAME_MAX_BYTES);
     short_name(&name, method);
-    if (!name.full && !look_for(thread, method, name.bytes, &function)) {
+    if (!look_for(thread, method, st_buf_string(&name), &function)) {
         return false;
     }
     if (function == NULL) {
         long_part(&name, method);
-        if (!name.full && !look_for(thread, method, name.bytes, &function)) {
+        if (!look_for(thread, method, st_buf_string(&name), &function)) {
             return false;
         }
     }

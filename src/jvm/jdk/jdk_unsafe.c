@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "jvm/classfile/jcf_flags.h"
+#include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_fast.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_alloc.h"
@@ -438,17 +439,10 @@ NATIVE(copySwapMemory0)
 
 /* ---- fields and classes ---- */
 
-static const struct jrt_field *field_of(const struct job_object *reflected)
-{
-    const struct jrt_class *class = jrt_class_of_mirror(jrt_ref(reflected, JRT_AT(Field, clazz)));
-    const struct jrt_field *fields = job_at(class->fields);
-    return &fields[jrt_int(reflected, JRT_AT(Field, slot))];
-}
-
 NATIVE(objectFieldOffset0)
 {
-    const struct jrt_field *field = field_of(object(&args[1]));
-    if ((field->access & JCF_ACC_STATIC) != 0) {
+    const struct jrt_field *field = jdk_reflected_field(object(&args[1]));
+    if (field == NULL || (field->access & JCF_ACC_STATIC) != 0) {
         return jrt_throw_class(thread, jrt_known_class(thread, JRT_IllegalArgumentException), NULL);
     }
     result->j = field->offset;
@@ -471,8 +465,8 @@ NATIVE(objectFieldOffset1)
 
 NATIVE(staticFieldOffset0)
 {
-    const struct jrt_field *field = field_of(object(&args[1]));
-    if ((field->access & JCF_ACC_STATIC) == 0) {
+    const struct jrt_field *field = jdk_reflected_field(object(&args[1]));
+    if (field == NULL || (field->access & JCF_ACC_STATIC) == 0) {
         return jrt_throw_class(thread, jrt_known_class(thread, JRT_IllegalArgumentException), NULL);
     }
     result->j = field->offset;
@@ -481,8 +475,8 @@ NATIVE(staticFieldOffset0)
 
 NATIVE(staticFieldBase0)
 {
-    const struct jrt_field *field = field_of(object(&args[1]));
-    if ((field->access & JCF_ACC_STATIC) == 0) {
+    const struct jrt_field *field = jdk_reflected_field(object(&args[1]));
+    if (field == NULL || (field->access & JCF_ACC_STATIC) == 0) {
         return jrt_throw_class(thread, jrt_known_class(thread, JRT_IllegalArgumentException), NULL);
     }
     result->word = jrt_class_at(field->class_at)->object.mirror.word;

@@ -19,11 +19,6 @@
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
-static jclass local_class(struct jrt_thread *thread, const struct jrt_class *class)
-{
-    return class != NULL ? jrt_local(thread, jrt_mirror(class)) : NULL;
-}
-
 static bool is_plain(const struct jrt_class *class)
 {
     return (class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) == 0;
@@ -47,7 +42,7 @@ jclass JVM_FindPrimitiveClass(JNIEnv *env, const char *name)
     if (class == NULL) {
         (void)jrt_throw(thread, JRT_ClassNotFoundException, "%s", name != NULL ? name : "null");
     }
-    JDK_RETURN(local_class(thread, class));
+    JDK_RETURN(jdk_local_class(thread, class));
 }
 
 jclass JVM_FindClassFromBootLoader(JNIEnv *env, const char *name)
@@ -57,7 +52,7 @@ jclass JVM_FindClassFromBootLoader(JNIEnv *env, const char *name)
         return NULL;
     }
     JDK_ENTER(env);
-    JDK_RETURN(local_class(thread, jrt_boot_class(thread, jrt_symbol_of(name))));
+    JDK_RETURN(jdk_local_class(thread, jrt_boot_class(thread, jrt_symbol_of(name))));
 }
 
 /* Loads a class by name; a missing one is ClassNotFoundException, its message with dots where a
@@ -75,7 +70,7 @@ static jclass find_class(struct jrt_thread *thread, const char *name, bool init,
     if (class == NULL || (init && !jrt_init_class(thread, class))) {
         return NULL;
     }
-    return local_class(thread, class);
+    return jdk_local_class(thread, class);
 }
 
 jclass JVM_FindClassFromCaller(JNIEnv *env, const char *name, jboolean init, jobject loader,
@@ -103,7 +98,7 @@ jclass JVM_FindLoadedClass(JNIEnv *env, jobject loader, jstring name)
     JDK_ENTER(env);
     job_offset_t symbol = name != NULL ? jrt_string_symbol(jrt_get(name), true) : 0;
     struct jrt_loader *in = symbol != 0 ? jrt_loader_of(thread, jrt_get(loader)) : NULL;
-    JDK_RETURN(in != NULL ? local_class(thread, jrt_loaded_class(in, symbol)) : NULL);
+    JDK_RETURN(in != NULL ? jdk_local_class(thread, jrt_loaded_class(in, symbol)) : NULL);
 }
 
 jclass JVM_DefineClassWithSource(JNIEnv *env, const char *name, jobject loader, const jbyte *bytes,
@@ -116,7 +111,8 @@ jclass JVM_DefineClassWithSource(JNIEnv *env, const char *name, jobject loader, 
                                         .name = name != NULL ? jrt_symbol_of(name) : 0,
                                         .source = source,
                                         .protection_domain = jrt_get(domain)};
-    JDK_RETURN(local_class(thread, in != NULL ? jrt_define_class(thread, in, &definition) : NULL));
+    JDK_RETURN(
+        jdk_local_class(thread, in != NULL ? jrt_define_class(thread, in, &definition) : NULL));
 }
 
 jclass JVM_DefineClass(JNIEnv *env, const char *name, jobject loader, const jbyte *bytes,
@@ -155,7 +151,7 @@ jclass JVM_LookupDefineClass(JNIEnv *env, jclass lookup, const char *name, const
         ((hidden && !jrt_link_class(thread, class)) || (init && !jrt_init_class(thread, class)))) {
         class = NULL;
     }
-    JDK_RETURN(local_class(thread, class));
+    JDK_RETURN(jdk_local_class(thread, class));
 }
 
 /* ---- what a class is ---- */
@@ -295,7 +291,7 @@ jclass JVM_GetDeclaringClass(JNIEnv *env, jclass of)
             outer = NULL;
         }
     }
-    JDK_RETURN(local_class(thread, outer));
+    JDK_RETURN(jdk_local_class(thread, outer));
 }
 
 jstring JVM_GetSimpleBinaryName(JNIEnv *env, jclass of)
@@ -401,7 +397,7 @@ jboolean JVM_AreNestMates(JNIEnv *env, jclass one, jclass other)
 jclass JVM_GetNestHost(JNIEnv *env, jclass of)
 {
     JDK_ENTER(env);
-    JDK_RETURN(local_class(thread, jdk_nest_host(thread, jdk_class(of))));
+    JDK_RETURN(jdk_local_class(thread, jdk_nest_host(thread, jdk_class(of))));
 }
 
 jobject JVM_GetNestMembers(JNIEnv *env, jclass of)
