@@ -110,10 +110,14 @@ static bool is_call(const struct jin_insn *insn)
     return roles[insn->op][0] == 'r';
 }
 
-/* Arguments of a call or lengths of an array: slots from insn->a on. */
+/*
+ * Arguments of a call or lengths of an array: slots from insn->a on. An adapter's appendix comes
+ * behind them: it must live while the call waits for a collection, before the adapter has a frame.
+ */
 static uint32_t range_of(const struct analysis *a, const struct jin_insn *insn)
 {
-    return jin_sites(a->code)[insn->b].count;
+    bool adapter = insn->op == JIN_CALL_HANDLE || insn->op == JIN_CALL_DYNAMIC_U;
+    return jin_sites(a->code)[insn->b].count + (adapter ? 1 : 0);
 }
 
 /* Takes away what an instruction writes. */

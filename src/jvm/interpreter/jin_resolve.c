@@ -237,6 +237,9 @@ static enum jin_resolved handle_call(const struct work *w, const struct jrt_call
     if (!jrt_init_class(w->thread, jrt_class_at(target->method->class_at))) {
         return JIN_RESOLVED_FAILED;
     }
+    if (receiver) { /* what the collector knows of the frame is of a call without an appendix */
+        __atomic_store_n(&w->code->live, 0, __ATOMIC_RELAXED);
+    }
     return replace(w, with_op(w, JIN_CALL_HANDLE),
                    (struct jin_site){.at = job_offset(target->method),
                                      .extra = target->appendix_index,
