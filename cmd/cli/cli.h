@@ -96,8 +96,9 @@ struct cli_verb {
     unsigned min, max;                   /* number of arguments; max may be CLI_ANY */
     uint8_t complete;                    /* enum cli_complete of the arguments */
     bool command;                        /* options end at the first argument */
-    bool hidden;                         /* not in help, man and completion */
-    int failure;                         /* exit status of a failure; 0: the program's */
+    bool raw;    /* all that follows are arguments, --help too: only `help VERB` shows its help */
+    bool hidden; /* not in help, man and completion */
+    int failure; /* exit status of a failure; 0: the program's */
     const struct cli_example *examples;
     const struct cli_exit *exits;
     const char *see_also; /* "strata-create(1), strata-exec(1)" */

@@ -106,7 +106,8 @@ static void bash_verbs(const char *path, const struct cli_verb *const *verbs, en
             bash_values(st_buf_string(&below), verb->options, to);
             break;
         case SECTION_WORDS:
-            st_buf_printf(to, "        '%s') options='--help", st_buf_string(&below));
+            st_buf_printf(to, "        '%s') options='%s", st_buf_string(&below),
+                          verb->raw ? "" : "--help");
             bash_options(verb->options, to);
             st_buf_text(to, "'; ");
             if (verb->verbs != NULL) {

@@ -473,7 +473,9 @@ int cli_parse(struct cli *cli, const struct cli_program *program, int argc, char
     if (r < 0 || cli->asked != CLI_ASKED_RUN) {
         return r;
     }
-    r = cli->verb->command ? read_options(&in) : read_mixed(&in);
+    if (!cli->verb->raw) {
+        r = cli->verb->command ? read_options(&in) : read_mixed(&in);
+    }
     if (r < 0 || cli->asked != CLI_ASKED_RUN) {
         return r;
     }

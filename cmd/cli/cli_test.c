@@ -79,7 +79,17 @@ static const struct cli_verb verb_image = {
 
 static const struct cli_verb verb_images = {.name = "images", .same_as = &verb_ls};
 
-static const struct cli_verb *const verbs[] = {&verb_run, &verb_image, &verb_images, NULL};
+static const struct cli_verb verb_pass = {
+    .name = "pass",
+    .summary = "Pass words on.",
+    .arguments = "[WORD...]",
+    .max = CLI_ANY,
+    .raw = true,
+    .run = run_nothing,
+};
+
+static const struct cli_verb *const verbs[] = {&verb_run, &verb_image, &verb_images, &verb_pass,
+                                               NULL};
 
 static const struct cli_program program = {
     .name = "prog",
@@ -218,6 +228,24 @@ static void answers_help_where_an_option_may_stand(void **state)
     assert_int_equal(cli.asked, CLI_ASKED_VERSION);
 }
 
+static void leaves_the_words_of_a_raw_verb_alone(void **state)
+{
+    (void)state;
+    struct cli cli;
+    struct st_err err;
+    assert_int_equal(PARSE(&cli, &err, "--debug", "pass", "--help", "--", "-x", "--debug=no"), 0);
+    assert_int_equal(cli.asked, CLI_ASKED_RUN);
+    assert_int_equal(cli.n_args, 4);
+    assert_string_equal(cli.args[0], "--help");
+    assert_string_equal(cli.args[1], "--");
+    assert_string_equal(cli.args[3], "--debug=no");
+    cli_done(&cli);
+    assert_int_equal(PARSE(&cli, &err, "pass"), 0);
+    assert_int_equal(cli.n_args, 0);
+    assert_int_equal(PARSE(&cli, &err, "help", "pass"), 0);
+    assert_int_equal(cli.asked, CLI_ASKED_HELP);
+}
+
 static void quotes_roff(void **state)
 {
     (void)state;
@@ -229,8 +257,9 @@ static void quotes_roff(void **state)
     assert_non_null(strstr(st_buf_string(&text), "\\-\\-link"));
     st_buf_reset(&text);
     cli_man_pages(&program, &text);
-    assert_string_equal(st_buf_string(&text),
-                        "prog.1\nprog-run.1 run\nprog-image.1 image\nprog-image-ls.1 image ls\n");
+    assert_string_equal(
+        st_buf_string(&text),
+        "prog.1\nprog-run.1 run\nprog-image.1 image\nprog-image-ls.1 image ls\nprog-pass.1 pass\n");
 }
 
 static void reads_sizes_and_times(void **state)
@@ -263,6 +292,7 @@ int main(void)
         cmocka_unit_test(takes_values_from_defaults_and_environment),
         cmocka_unit_test(names_what_is_wrong_and_the_nearest_right),
         cmocka_unit_test(answers_help_where_an_option_may_stand),
+        cmocka_unit_test(leaves_the_words_of_a_raw_verb_alone),
         cmocka_unit_test(quotes_roff),
         cmocka_unit_test(reads_sizes_and_times),
     };

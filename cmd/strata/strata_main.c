@@ -37,6 +37,7 @@ static const struct cli_verb *const verbs[] = {
     &images,
     &import,
     &strata_verb_inspect,
+    &strata_verb_java,
     &strata_verb_kill,
     &load,
     &strata_verb_logs,

@@ -40,5 +40,8 @@ extern const struct cli_verb strata_verb_volume;
 /* Virtual machines. */
 extern const struct cli_verb strata_verb_vm;
 
+/* Java. */
+extern const struct cli_verb strata_verb_java;
+
 /* What strata-monitor execs. */
 extern const struct cli_verb strata_verb_internal_cleanup;

@@ -59,6 +59,9 @@ bool engine_is_name(const char *text);
 int engine_images(struct engine *engine, struct image_store **ret_store, struct st_err *err);
 /* "PATH/to/name" made of its parts; NULL when out of memory. */
 char *engine_path(const char *first, const char *second, const char *third);
+/* The folder of our programs: `given`, or that of STRATA_PROGRAMS, or this process's. NULL: none,
+ * or out of memory. */
+char *engine_own_folder(const char *given);
 /* Path of a program of ours. */
 char *engine_program(const struct engine *engine, const char *name);
 /* Makes the home of a new instance, a locked ".new-" folder. It comes before everything else that

@@ -45,8 +45,7 @@ static const char *choose(const char *given, const char *variable, const char *o
     return set != NULL && set[0] != 0 ? set : otherwise;
 }
 
-/* The folder of our own program, or of STRATA_PROGRAMS. */
-static char *own_folder(const char *given)
+char *engine_own_folder(const char *given)
 {
     char path[4096];
     const char *set = choose(given, "STRATA_PROGRAMS", NULL);
@@ -122,7 +121,7 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
     engine->folders_fd = engine->names_fd = -1;
     engine->data = strdup(choose(o->data, "STRATA_DATA", DEFAULT_DATA));
     engine->run = strdup(choose(o->run, "STRATA_RUN", DEFAULT_RUN));
-    engine->programs = own_folder(o->programs);
+    engine->programs = engine_own_folder(o->programs);
     engine->net_folder = engine->run == NULL ? NULL : engine_path(engine->run, "net", NULL);
     int r = 0;
     if (engine->data == NULL || engine->programs == NULL || engine->net_folder == NULL) {

@@ -13,6 +13,8 @@ import unittest
 
 BUILD = os.environ.get("STRATA_BUILD", "out/dev")
 PROGRAMS = {}
+# All words behind these are another program's, --help too.
+RAW = (("strata", "java"),)
 
 
 def run(program, *words, env=None):
@@ -24,6 +26,10 @@ def pages(program):
     """All pages of a program: [words of the verb]."""
     listed = run(program, "--generate", "man-pages").stdout.splitlines()
     return [line.split()[1:] for line in listed]
+
+
+def shown_help(program, words):
+    return run(program, "help", *words) if (program, *words) in RAW else run(program, *words, "--help")
 
 
 def options(text):
@@ -54,7 +60,7 @@ class Pages(unittest.TestCase):
 
     def test_help_is_in_full_sentences(self):
         for program, words in self.every_page():
-            shown = run(program, *words, "--help")
+            shown = shown_help(program, words)
             self.assertEqual((shown.returncode, shown.stderr), (0, ""))
             self.assertTrue(shown.stdout.startswith(f"Usage: {' '.join([program, *words])}"), shown.stdout[:80])
             summary = shown.stdout.split("\n\n")[1]
@@ -66,12 +72,12 @@ class Pages(unittest.TestCase):
 
     def test_help_is_the_same_by_every_way(self):
         for program, words in self.every_page():
-            self.assertEqual(run(program, "help", *words).stdout, run(program, *words, "--help").stdout)
+            self.assertEqual(run(program, "help", *words).stdout, shown_help(program, words).stdout)
 
     def test_man_pages_have_every_option_of_the_help(self):
         for program, words in self.every_page():
             page = run(program, "--generate", "man", *words).stdout.replace("\\-", "-")
-            for names, _ in options(run(program, *words, "--help").stdout):
+            for names, _ in options(shown_help(program, words).stdout):
                 long_name = re.search(r"--[a-z0-9-]+", names).group()
                 self.assertIn(f"\\fB{long_name}\\fR", page)
 
@@ -87,7 +93,7 @@ class Pages(unittest.TestCase):
         for program in PROGRAMS:
             script = run(program, "--generate", "bash-completion").stdout
             for words in pages(program):
-                wanted = options(run(program, *words, "--help").stdout)
+                wanted = options(shown_help(program, words).stdout)
                 line = " ".join([program, *words])
                 asked = (f"{script}\nCOMP_WORDS=({line} --); COMP_CWORD={len(words) + 1}; "
                          f"_{program.replace('-', '_')}; echo \"${{COMPREPLY[@]}}\"")
@@ -98,6 +104,8 @@ class Pages(unittest.TestCase):
 
     def test_errors_are_one_line_and_a_hint(self):
         for program, words in self.every_page():
+            if (program, *words) in RAW:
+                continue
             wrong = run(program, *words, "--no-such-option")
             self.assertIn(wrong.returncode, (1, 125))
             self.assertEqual(wrong.stdout, "")
