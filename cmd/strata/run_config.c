@@ -279,13 +279,21 @@ static int check_image_options(struct run_parse *p)
         return st_fail(p->err, ST_EUNSUPPORTED, "--pull always is not supported");
     }
     const char *isolation = cli_text(p->cli, "isolation");
-    bool is_vm = st_streq(isolation, "vm");
-    if (!is_vm && !st_streq(isolation, "container") && !st_streq(isolation, "default")) {
-        return st_fail(p->err, ST_EUNSUPPORTED,
-                       "--isolation %s is not supported: container and vm are", isolation);
+    if (st_streq(isolation, "vm")) {
+        p->config->isolation = "vm";
+        return run_check_machine(p);
     }
-    p->config->isolation = is_vm ? "vm" : "container";
-    return is_vm ? run_check_machine(p) : 0;
+    if (st_streq(isolation, "jvm")) {
+        p->config->isolation = "jvm";
+        p->config->no_image = true;
+        return run_check_java(p);
+    }
+    if (!st_streq(isolation, "container") && !st_streq(isolation, "default")) {
+        return st_fail(p->err, ST_EUNSUPPORTED,
+                       "--isolation %s is not supported: container, vm and jvm are", isolation);
+    }
+    p->config->isolation = "container";
+    return 0;
 }
 
 int run_config_fill(struct cli *cli, struct engine *engine, struct run_config *ret_config,

@@ -27,6 +27,11 @@ int run_check_machine(struct run_parse *p);
 /* After all others: the network, and what they said that a virtual machine does not have. */
 int run_fill_machine(struct run_parse *p);
 
+/* ---- run_machine.c: --isolation jvm ---- */
+
+/* Refuses by name the options that a Java application does not have. */
+int run_check_java(struct run_parse *p);
+
 /* Memory of the configuration: never NULL where it returns 0. */
 int run_alloc(struct run_parse *p, size_t count, size_t size, void *ret_memory);
 int run_copy(struct run_parse *p, const char *text, size_t length, const char **ret_copy);

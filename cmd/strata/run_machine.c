@@ -1,15 +1,17 @@
 /*
- * What --isolation vm makes of the options of `strata run` and `strata create`: most mean in a
- * virtual machine what they mean in a container; the others are refused by name before anything is
- * made. docs/vm.md has the table.
+ * What --isolation vm and --isolation jvm make of the options of `strata run` and `strata create`:
+ * most mean what they mean for a container; the others are refused by name before anything is made.
+ * docs/vm.md and docs/jvm.md have the tables.
  */
 #include "base/str.h"
 #include "strata/run_config_priv.h"
 
-static const struct {
+struct refusal {
     const char *name;
     const char *why;
-} refused[] = {
+};
+
+static const struct refusal refused[] = {
     {"device", "its devices are its own"},
     {"privileged", "--cap-add ALL gives it all that its own kernel has"},
     {"pid", "its processes are those of a kernel of its own"},
@@ -30,10 +32,25 @@ static const struct {
     {"blkio-weight", "its disks are its own"},
 };
 
+static const struct refusal refused_java[] = {
+    {"entrypoint", "it runs what the jar says"},
+    {"privileged", "--cap-add and --device give it what it needs"},
+};
+
 static int refuse(struct run_parse *p, const char *option, const char *value, const char *why)
 {
-    return st_fail(p->err, ST_EUNSUPPORTED, "--%s%s%s is not supported with --isolation vm: %s",
-                   option, value[0] == '\0' ? "" : " ", value, why);
+    return st_fail(p->err, ST_EUNSUPPORTED, "--%s%s%s is not supported with --isolation %s: %s",
+                   option, value[0] == '\0' ? "" : " ", value, p->config->isolation, why);
+}
+
+static int refuse_given(struct run_parse *p, const struct refusal *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (cli_given(p->cli, list[i].name)) {
+            return refuse(p, list[i].name, "", list[i].why);
+        }
+    }
+    return 0;
 }
 
 static bool own_network(struct run_parse *p, const char **ret_option, const char **ret_mode)
@@ -51,12 +68,12 @@ int run_check_machine(struct run_parse *p)
         return refuse(p, option, mode,
                       "its network is a user-mode one of its own, or none; -p lets others in");
     }
-    for (size_t i = 0; i < ST_COUNT(refused); i++) {
-        if (cli_given(p->cli, refused[i].name)) {
-            return refuse(p, refused[i].name, "", refused[i].why);
-        }
-    }
-    return 0;
+    return refuse_given(p, refused, ST_COUNT(refused));
+}
+
+int run_check_java(struct run_parse *p)
+{
+    return refuse_given(p, refused_java, ST_COUNT(refused_java));
 }
 
 static int check_mounts(struct run_parse *p)

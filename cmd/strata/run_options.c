@@ -76,8 +76,9 @@ const struct cli_option run_process_options[] = {
      .value = "KIND",
      .fallback = "container",
      .help =
-         "Layer that the instance is isolated at: container, or vm, a virtual machine of its own "
-         "with a network behind the host's. What that does not have is refused."},
+         "Layer that the instance is isolated at: container; vm, a virtual machine of its own with "
+         "a network behind the host's; jvm, a Java virtual machine in a jail of its own, for which "
+         "IMAGE is a jar. What that does not have is refused."},
     TEXT("log-driver", 0, "DRIVER", "Where the output is kept: json-file or none."),
     LIST("log-opt", 0, "NAME=VALUE", "Option of the log: max-size, max-file, compress ..."),
     {.name = "quiet", .letter = 'q', .kind = CLI_FLAG, .help = "Say nothing about pulling."},

@@ -148,6 +148,8 @@ static const struct cli_example run_examples[] = {
     {"strata run --rm debian cat /etc/os-release", "Run one command and remove the instance."},
     {"strata run -it --name work -v $PWD:/src -w /src debian bash",
      "Work in a shell with the current folder at /src."},
+    {"strata run --isolation jvm -m 256m app.jar --verbose",
+     "Run a jar of this folder on Strata's Java virtual machine, within 256 MiB."},
     {"strata run -d -p 8080:80 --memory 64m --restart always web",
      "Serve port 80 of an image at port 8080 of the host, within 64 MiB, whatever happens."},
     {0},
@@ -156,9 +158,11 @@ static const struct cli_example run_examples[] = {
 const struct cli_verb strata_verb_run = {
     .name = "run",
     .summary = "Run a command in a new instance.",
-    .about = "The instance is made from IMAGE and started. Without COMMAND it runs what the image "
-             "says. Unless --detach is given, the instance's output is the command's own, and the "
-             "command ends when the instance does.",
+    .about =
+        "The instance is made from IMAGE and started. Without COMMAND it runs what the image "
+        "says. With --isolation jvm IMAGE is a jar of the host's, and what follows are its "
+        "arguments. Unless --detach is given, the instance's output is the command's own, and the "
+        "command ends when the instance does.",
     .options = {run_own_options, run_process_options, run_resource_options, run_place_options,
                 run_security_options},
     .arguments = "IMAGE [COMMAND [ARG...]]",

@@ -103,7 +103,7 @@ static int create(struct cli *cli, struct engine *engine, bool foreground,
     struct engine_config config = {
         .name = cli_text(cli, "name"),
         .isolation = "vm",
-        .own_kernel = true,
+        .no_image = true,
         .image = cli_text(cli, "kernel"),
         .auto_remove = cli_flag(cli, "rm"),
         .process = {.entrypoint = entrypoint,

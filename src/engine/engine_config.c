@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "engine/engine_priv.h"
 
 static const struct json_field rlimit_fields[] = {
     JSON_STR(struct spec_rlimit, "name", type),
@@ -175,7 +176,7 @@ int engine_config_parse(const char *text, size_t length, struct engine_config **
                     "the instance's config has version %lld; this program knows version %d",
                     (long long)config->version, ENGINE_CONFIG_VERSION);
     } else if (config->id == NULL || config->name == NULL ||
-               (config->image_id == NULL && !st_streq(config->isolation, "vm"))) {
+               (config->image_id == NULL && !engine_is_imageless(config->isolation))) {
         r = st_fail(err, ST_ECORRUPT, "the instance's config has no id, name or imageId");
     } else {
         r = engine_config_check(config, err);

@@ -148,11 +148,11 @@ struct engine_config {
     const char *id; /* 64 hexadecimal digits */
     const char *name;
     int64_t created_ns;    /* since 1970 */
-    const char *isolation; /* "container", "vm" */
-    const char *image;     /* as it was asked for; the kernel of a vm without an image */
-    const char *image_id;  /* "sha256:..."; NULL: a vm that boots a kernel of its owner's: the
-                              process's arguments are strata-vm's */
-    bool own_kernel;       /* for engine_create, not kept: a vm without an image */
+    const char *isolation; /* "container", "vm", "jvm" */
+    const char *image;     /* as it was asked for; a jar; the kernel of a vm without an image */
+    const char *image_id;  /* "sha256:..."; NULL: a jar, or a vm that boots a kernel of its owner's:
+                              the process's arguments are strata-vm's */
+    bool no_image;         /* for engine_create, not kept: a jar or a kernel of the owner's */
     bool auto_remove;
     struct engine_process process;
     struct engine_resources resources;

@@ -198,7 +198,7 @@ int engine_config_check(const struct engine_config *config, struct st_err *err)
                        config->name);
     }
     if (config->isolation != NULL && !st_streq(config->isolation, "container") &&
-        !st_streq(config->isolation, "vm")) {
+        !engine_is_imageless(config->isolation)) {
         return st_fail(err, ST_EUNSUPPORTED, "isolation '%s' is not supported", config->isolation);
     }
     if (config->process.cwd != NULL && config->process.cwd[0] != '/') {

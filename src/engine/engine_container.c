@@ -16,7 +16,8 @@
 
 enum { ARGS_MAX = 24 };
 
-static const struct engine_isolation *const isolations[] = {&engine_container, &engine_vm};
+static const struct engine_isolation *const isolations[] = {&engine_container, &engine_vm,
+                                                            &engine_jvm};
 
 const struct engine_isolation *engine_isolation_of(const struct engine_config *config)
 {
@@ -28,7 +29,12 @@ const struct engine_isolation *engine_isolation_of(const struct engine_config *c
     return isolations[0];
 }
 
-static int prepare(const struct engine_launch *launch, struct st_err *err)
+bool engine_is_imageless(const char *isolation)
+{
+    return st_streq(isolation, engine_vm.name) || st_streq(isolation, engine_jvm.name);
+}
+
+int engine_container_prepare(const struct engine_launch *launch, struct st_err *err)
 {
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(CONFIG_MAX);
     int r = engine_oci_write(launch, &text, err);
@@ -88,8 +94,8 @@ static int exit_code_of(const char *message, int code)
     return ENGINE_EXIT_FAILED;
 }
 
-static int failure(const struct engine_launch *launch, int exit_code, const char *said,
-                   struct st_err *err)
+int engine_container_failure(const struct engine_launch *launch, int exit_code, const char *said,
+                             struct st_err *err)
 {
     (void)said;
     st_auto(buf) struct st_buf message = ST_BUF_HEAP(LOG_MAX);
@@ -160,7 +166,7 @@ static int simple(const struct engine_instance *instance, const char *const *arg
                    message.length > 0 ? st_buf_string(&message) : "failed");
 }
 
-static int clean(struct engine_instance *instance, struct st_err *err)
+int engine_container_clean(struct engine_instance *instance, struct st_err *err)
 {
     char state[ENGINE_ID_LENGTH + 8];
     const char *const arguments[] = {"delete", "--force", instance->config->id, NULL};
@@ -172,7 +178,7 @@ static int clean(struct engine_instance *instance, struct st_err *err)
     return simple(instance, arguments, err);
 }
 
-static int freeze(struct engine_instance *instance, bool on, struct st_err *err)
+int engine_container_freeze(struct engine_instance *instance, bool on, struct st_err *err)
 {
     const char *const arguments[] = {on ? "pause" : "resume", instance->config->id, NULL};
 
@@ -253,8 +259,9 @@ static int write_exec(struct engine_instance *instance, const struct engine_exec
     return r < 0 ? st_fail_os(err, r, "writing the process of exec") : 0;
 }
 
-static int exec_in(struct engine_instance *instance, const struct engine_exec_options *options,
-                   int *ret_exit_code, struct st_err *err)
+int engine_container_exec(struct engine_instance *instance,
+                          const struct engine_exec_options *options, int *ret_exit_code,
+                          struct st_err *err)
 {
     const struct engine *engine = instance->engine;
     st_auto(buf) struct st_buf message = ST_BUF_HEAP(LOG_MAX);
@@ -300,9 +307,9 @@ static int exec_in(struct engine_instance *instance, const struct engine_exec_op
 const struct engine_isolation engine_container = {
     .name = "container",
     .files = true,
-    .prepare = prepare,
-    .clean = clean,
-    .freeze = freeze,
-    .exec = exec_in,
-    .failure = failure,
+    .prepare = engine_container_prepare,
+    .clean = engine_container_clean,
+    .freeze = engine_container_freeze,
+    .exec = engine_container_exec,
+    .failure = engine_container_failure,
 };

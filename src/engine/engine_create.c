@@ -279,6 +279,12 @@ static int complete(struct making *m, struct st_err *err)
     if (r < 0) {
         return st_fail(err, ST_ENOMEM, "out of memory");
     }
+    if (m->image == NULL && engine_isolation_of(c)->complete != NULL) {
+        r = engine_isolation_of(c)->complete(c, m->arena, err);
+    }
+    if (r < 0) {
+        return r;
+    }
     r = set_network(m, err);
     set_memory(m);
     if (r >= 0 && c->process.entrypoint_count + c->process.cmd_count == 0) {
@@ -316,7 +322,7 @@ static int make(struct making *m, struct engine_instance **ret_instance, struct 
     if (r < 0) {
         return r;
     }
-    if (!m->config.own_kernel) {
+    if (!m->config.no_image) {
         r = image_acquire(store, m->config.image, m->id, &m->image, err);
         m->acquired = r >= 0;
     }

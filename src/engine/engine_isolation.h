@@ -27,6 +27,8 @@ struct engine_launch {
 struct engine_isolation {
     const char *name;
     bool files; /* its root, volumes and network are the engine's to make before it starts */
+    /* Completes a config without an image, from `arena`. NULL: there is nothing to complete. */
+    int (*complete)(struct engine_config *config, struct json_doc *arena, struct st_err *err);
     /* Refuses by name what this isolation does not have, of a config that the image's own was
      * merged into. NULL: it has everything. */
     int (*check)(const struct engine_config *config, struct st_err *err);
@@ -59,6 +61,23 @@ const struct engine_isolation *engine_isolation_of(const struct engine_config *c
 
 extern const struct engine_isolation engine_container;
 extern const struct engine_isolation engine_vm;
+extern const struct engine_isolation engine_jvm;
+
+/* ---- engine_container.c: strata-oci, which engine_jvm runs too ---- */
+
+int engine_container_prepare(const struct engine_launch *launch, struct st_err *err);
+int engine_container_clean(struct engine_instance *instance, struct st_err *err);
+int engine_container_freeze(struct engine_instance *instance, bool on, struct st_err *err);
+int engine_container_exec(struct engine_instance *instance,
+                          const struct engine_exec_options *options, int *ret_exit_code,
+                          struct st_err *err);
+int engine_container_failure(const struct engine_launch *launch, int exit_code, const char *said,
+                             struct st_err *err);
+
+/* ---- engine_jvm.c ---- */
+
+/* Fills the folder with what the root of an instance without an image begins with. */
+int engine_jvm_root(const char *folder, struct st_err *err);
 
 /* ---- engine_oci.c: config.json for engine_container ---- */
 

@@ -16,12 +16,11 @@
 
 enum { RELEASE_MAX = 65536, PATH_SIZE = 4096 };
 
-/* The folder's path without links; NULL: it cannot be told. */
-static char *real_path(const char *path)
+char *engine_real_path(const char *path)
 {
     char link[64];
     char real[PATH_SIZE];
-    st_auto(fd) int fd = os_open(path, O_PATH | O_DIRECTORY, 0);
+    st_auto(fd) int fd = os_open(path, O_PATH, 0);
 
     st_snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     return fd < 0 || os_readlinkat(AT_FDCWD, link, real, sizeof(real)) < 0 ? NULL : strdup(real);
@@ -92,7 +91,7 @@ static int find_vm(const char *programs, char **ret_vm, struct st_err *err)
             return st_fail(err, ST_ENOMEM, "out of memory");
         }
         if (os_access(AT_FDCWD, library, R_OK, 0) == 0) {
-            *ret_vm = real_path(folder);
+            *ret_vm = engine_real_path(folder);
             return *ret_vm == NULL ? st_fail(err, ST_EIO, "the folder %s", folder) : 0;
         }
     }
@@ -114,7 +113,7 @@ int engine_java_find(const char *programs, struct engine_java *ret_java, struct 
     if (r < 0) {
         return r;
     }
-    java.home = real_path(home);
+    java.home = engine_real_path(home);
     java.launcher = java.home == NULL ? NULL : engine_path(java.home, "bin", "java");
     if (java.launcher == NULL) {
         return st_fail(err, ST_ENOMEM, "out of memory");

@@ -19,6 +19,8 @@ struct engine_java {
  * $JAVA_HOME where that is a 17, else the first there is in /usr/lib/jvm, Debian's before others.
  * -ST_ENOTFOUND with what to install. */
 int engine_java_find(const char *programs, struct engine_java *ret_java, struct st_err *err);
+/* The path without links of a file or a folder, which the caller frees; NULL: it cannot be told. */
+char *engine_real_path(const char *path);
 void engine_java_done(struct engine_java *java);
 static inline void st_cleanup_engine_java(struct engine_java *java)
 {

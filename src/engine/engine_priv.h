@@ -56,6 +56,8 @@ struct engine_instance {
 
 bool engine_is_id(const char *text);
 bool engine_is_name(const char *text);
+/* Whether instances of this isolation may do without an image. */
+bool engine_is_imageless(const char *isolation);
 int engine_images(struct engine *engine, struct image_store **ret_store, struct st_err *err);
 /* "PATH/to/name" made of its parts; NULL when out of memory. */
 char *engine_path(const char *first, const char *second, const char *third);

@@ -9,7 +9,7 @@
 #include "base/print.h"
 #include "base/str.h"
 #include "engine/engine_copy.h"
-#include "engine/engine_priv.h"
+#include "engine/engine_isolation.h"
 #include "os/os_dir.h"
 
 static int entry(struct st_buf *to, const char *key, const char *value)
@@ -40,7 +40,7 @@ static int write_layers(const struct image *image, struct st_buf *to)
     return entry(to, "lower", st_buf_string(&lower));
 }
 
-int engine_rootfs_entries(struct engine_instance *instance, struct st_buf *to, struct st_err *err)
+static int image_layers(struct engine_instance *instance, struct st_buf *to, struct st_err *err)
 {
     struct image_store *store;
     int r = engine_images(instance->engine, &store, err);
@@ -48,7 +48,33 @@ int engine_rootfs_entries(struct engine_instance *instance, struct st_buf *to, s
     if (r >= 0 && instance->image == NULL) {
         r = image_find(store, instance->config->image_id, &instance->image, err);
     }
-    r = r < 0 ? r : write_layers(instance->image, to);
+    return r < 0 ? r : write_layers(instance->image, to);
+}
+
+/* The one layer of an instance without an image, in its home. */
+static int own_layer(const struct engine_instance *instance, struct st_buf *to, struct st_err *err)
+{
+    st_auto(free) char *home = engine_home_path(instance);
+    st_auto(free) char *layers = home == NULL ? NULL : engine_path(home, "rootfs", NULL);
+    st_auto(free) char *lower = layers == NULL ? NULL : engine_path(layers, "lower", NULL);
+
+    if (lower == NULL) {
+        return st_fail(err, ST_ENOMEM, "out of memory");
+    }
+    int r = os_make_dirs(AT_FDCWD, lower, 0755);
+    r = r < 0 ? st_fail_os(err, r, "making the root of %s", instance->config->name)
+              : engine_jvm_root(lower, err);
+    if (r < 0) {
+        return r;
+    }
+    entry(to, "layers", layers);
+    return entry(to, "lower", "lower");
+}
+
+int engine_rootfs_entries(struct engine_instance *instance, struct st_buf *to, struct st_err *err)
+{
+    int r = instance->config->image_id == NULL ? own_layer(instance, to, err)
+                                               : image_layers(instance, to, err);
     if (r < 0 || instance->in_run) {
         return r; /* An instance that goes with its end keeps its changes in memory. */
     }

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "jvm/jdk/jdk.h"
+#include "jvm/jdk/jdk_cgroup.h"
 #include "jvm/jdk/jdk_jni.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known.h"
@@ -19,19 +20,6 @@
 #include "os/os_file.h"
 #include "os/os_time.h"
 
-/* CPUs that the cgroup's quota allows, rounded up; 0: no quota. */
-static int quota(void)
-{
-    char text[64];
-    char *end;
-    if (os_read_text(AT_FDCWD, "/sys/fs/cgroup/cpu.max", text, sizeof text) < 0) {
-        return 0;
-    }
-    long long used = strtoll(text, &end, 10); /* "max 100000" where there is none */
-    long long period = end != text ? strtoll(end, NULL, 10) : 0;
-    return used > 0 && period > 0 ? (int)((used + period - 1) / period) : 0;
-}
-
 int jdk_processors(void)
 {
     cpu_set_t set;
@@ -39,7 +27,7 @@ int jdk_processors(void)
         return (int)jdk_options.processors;
     }
     int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    int allowed = quota();
+    int allowed = jdk_options.no_container ? 0 : jdk_cgroup_processors();
     return allowed != 0 && allowed < count ? allowed : count;
 }
 

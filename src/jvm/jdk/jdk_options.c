@@ -16,11 +16,14 @@
 #include "base/err.h"
 #include "jvm/gc/jgc.h"
 #include "jvm/jdk/jdk.h"
+#include "jvm/jdk/jdk_cgroup.h"
 
 enum {
     STACK_DEFAULT = 1 << 20,
     STACK_MIN = 144 << 10, /* as HotSpot: less does not get through the library's start */
-    TRACE_DEPTH = 1024
+    TRACE_DEPTH = 1024,
+    HEAP_MIN = 8 << 20,
+    SMALL_HEAP = 125 << 20 /* a usual heap: HotSpot's 96 MiB and its allowance for 64 bits */
 };
 
 struct parser {
@@ -407,7 +410,7 @@ static const struct {
     {"-XX:Flags=", ignored},
 };
 
-enum flag { FLAG_BOOL, FLAG_SIZE, FLAG_NUMBER };
+enum flag { FLAG_BOOL, FLAG_NOT, FLAG_SIZE, FLAG_NUMBER, FLAG_PERCENT };
 
 /* -XX flags that have a meaning here: where they go. */
 #define MEMBER(name) offsetof(struct jdk_options, name)
@@ -428,13 +431,33 @@ static const struct {
     {"MaxJavaStackTraceDepth", FLAG_NUMBER, MEMBER(trace_depth), 4},
     {"MaxDirectMemorySize", FLAG_SIZE, MEMBER(max_direct_bytes), 8},
     {"ActiveProcessorCount", FLAG_NUMBER, MEMBER(processors), 4},
+    {"UseContainerSupport", FLAG_NOT, MEMBER(no_container), 1},
+    {"MaxRAM", FLAG_SIZE, MEMBER(max_ram), 8},
+    {"MaxRAMPercentage", FLAG_PERCENT, MEMBER(max_ram_percent), 8},
+    {"MinRAMPercentage", FLAG_PERCENT, MEMBER(min_ram_percent), 8},
+    {"InitialRAMPercentage", FLAG_PERCENT, MEMBER(initial_ram_percent), 8},
 };
 #undef MEMBER
+
+static bool parse_percent(const char *text, double *ret_percent)
+{
+    char *end;
+    *ret_percent = strtod(text, &end);
+    return end != text && *end == '\0' && *ret_percent >= 0 && *ret_percent <= 100;
+}
 
 static int set_flag(struct parser *p, unsigned which, const char *option, const char *value)
 {
     char *member = (char *)p->to + flags[which].at;
     uint64_t number;
+    if (flags[which].kind == FLAG_PERCENT) {
+        double percent;
+        if (!parse_percent(value, &percent)) {
+            return st_fail(p->err, ST_EINVAL, "Improperly specified VM option '%s'", option + 4);
+        }
+        memcpy(member, &percent, sizeof percent);
+        return 0;
+    }
     if (!parse_size(value, &number)) {
         return st_fail(p->err, ST_EINVAL, "Improperly specified VM option '%s'", option + 4);
     }
@@ -471,8 +494,8 @@ static int hotspot_flag(struct parser *p, const char *option)
             return 0;
         }
         for (unsigned i = 0; i < ST_COUNT(flags); i++) {
-            if (flags[i].kind == FLAG_BOOL && strcmp(flags[i].name, name) == 0) {
-                *((char *)p->to + flags[i].at) = on;
+            if (flags[i].kind <= FLAG_NOT && strcmp(flags[i].name, name) == 0) {
+                *((char *)p->to + flags[i].at) = on == (flags[i].kind == FLAG_BOOL);
                 return 0;
             }
         }
@@ -481,7 +504,7 @@ static int hotspot_flag(struct parser *p, const char *option)
     const char *equals = strchr(name, '=');
     for (unsigned i = 0; equals != NULL && i < ST_COUNT(flags); i++) {
         size_t length = (size_t)(equals - name);
-        if (flags[i].kind != FLAG_BOOL && strlen(flags[i].name) == length &&
+        if (flags[i].kind > FLAG_NOT && strlen(flags[i].name) == length &&
             strncmp(flags[i].name, name, length) == 0) {
             return set_flag(p, i, option, equals + 1);
         }
@@ -598,14 +621,35 @@ static int take_variable(struct parser *p, const char *name)
 
 static void defaults(struct jdk_options *options)
 {
-    uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
-    uint64_t memory = pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    *options = (struct jdk_options){.heap_max = ST_MIN(memory / 4, jgc_max_supported()),
-                                    .stack_bytes = STACK_DEFAULT,
+    *options = (struct jdk_options){.stack_bytes = STACK_DEFAULT,
                                     .verify_other = true,
                                     .show_code_details = true,
                                     .trace_depth = TRACE_DEPTH,
                                     .max_direct_bytes = -1};
+}
+
+/* The heap's sizes that were not given: shares of the memory there is, as HotSpot has them, the
+ * larger one where memory is so small that it still gives less than a usual heap. */
+static void size_heap(struct jdk_options *options)
+{
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t limit = options->no_container ? 0 : jdk_cgroup_memory();
+    memory = limit != 0 && limit < memory ? limit : memory;
+    memory = options->max_ram != 0 && options->max_ram < memory ? options->max_ram : memory;
+    double share = options->max_ram_percent != 0 ? options->max_ram_percent : 25;
+    double small_share = options->min_ram_percent != 0 ? options->min_ram_percent : 50;
+    uint64_t large = (uint64_t)((double)memory * share / 100);
+    uint64_t small = (uint64_t)((double)memory * small_share / 100);
+    if (options->heap_max == 0) {
+        uint64_t heap = small < SMALL_HEAP ? small : ST_MAX(large, (uint64_t)SMALL_HEAP);
+        heap = ST_MAX(heap, (uint64_t)HEAP_MIN);
+        heap = ST_MAX(heap, options->heap_min);
+        options->heap_max = ST_MIN(heap, jgc_max_supported());
+    }
+    if (options->heap_min == 0 && options->initial_ram_percent != 0) {
+        uint64_t heap = (uint64_t)((double)memory * options->initial_ram_percent / 100);
+        options->heap_min = ST_MIN(heap, options->heap_max);
+    }
 }
 
 static int take_argument(struct parser *p, const JavaVMOption *option)
@@ -640,6 +684,9 @@ int jdk_options_parse(const JavaVMInitArgs *arguments, struct jdk_options *ret_o
     }
     if (r >= 0) {
         r = take_variable(&p, "_JAVA_OPTIONS");
+    }
+    if (r >= 0) {
+        size_heap(ret_options);
     }
     if (r >= 0 && ret_options->heap_min > ret_options->heap_max) {
         r = st_fail(err, ST_EINVAL,

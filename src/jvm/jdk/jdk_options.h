@@ -24,6 +24,9 @@ struct jdk_assertion {
 
 struct jdk_options {
     uint64_t heap_min, heap_max, stack_bytes;
+    uint64_t max_ram; /* -XX:MaxRAM; 0: what host and cgroup have */
+    double max_ram_percent, min_ram_percent, initial_ram_percent; /* of it; 0: not given */
+    bool no_container;                                            /* -XX:-UseContainerSupport */
     uint64_t stress_every;
     bool verify_heap, verify_boot, verify_other;
     bool preview;
