@@ -20,9 +20,9 @@
 /* What of the host's is seen where it is, if it is there: the loader and the libraries, Java's
  * settings and certificates as Debian has them outside of the JDK, and fonts. */
 static const char *const view[] = {
-    "/usr/lib64",           "/usr/lib/" STRATA_MULTIARCH, "/etc/ld.so.cache",
-    "/etc/java-17-openjdk", "/etc/ssl/certs/java",        "/etc/nsswitch.conf",
-    "/etc/fonts",           "/usr/share/fontconfig",      "/usr/share/fonts",
+    "/usr/lib64",           STRATA_LIBRARIES,        "/etc/ld.so.cache",
+    "/etc/java-17-openjdk", "/etc/ssl/certs/java",   "/etc/nsswitch.conf",
+    "/etc/fonts",           "/usr/share/fontconfig", "/usr/share/fonts",
 };
 
 struct completing {

@@ -30,6 +30,15 @@ static uint32_t entry_of(const struct jrt_method *method)
         method->intrinsic <= JRT_INTRINSIC_linkToInterface) {
         return JIN_ENTRY_LINK_TO;
     }
+    uint32_t sought = __atomic_load_n(&method->flags, __ATOMIC_ACQUIRE);
+    if ((sought & JRT_METHOD_BOOT) != 0) {
+        if ((sought & JRT_METHOD_LEAF_SOUGHT) == 0) {
+            return JIN_ENTRY_TRANSLATE;
+        }
+        if (method->leaf != 0) {
+            return JIN_ENTRY_LEAF;
+        }
+    }
     if ((method->access & JCF_ACC_NATIVE) != 0) {
         return JIN_ENTRY_NATIVE;
     }
@@ -47,9 +56,38 @@ static void set_entry(struct jrt_method *method)
     __atomic_store_n(&method->entry, entry_of(method), __ATOMIC_RELEASE);
 }
 
+uint16_t jin_leaf(struct jrt_method *method)
+{
+    uint32_t flags = __atomic_load_n(&method->flags, __ATOMIC_ACQUIRE);
+    if ((flags & JRT_METHOD_BOOT) == 0) {
+        return 0;
+    }
+    if ((flags & JRT_METHOD_LEAF_SOUGHT) == 0) {
+        bool can = jrt_options.find_leaf != NULL && (method->access & JCF_ACC_SYNCHRONIZED) == 0;
+        uint16_t leaf = can ? jrt_options.find_leaf(method) : 0;
+        __atomic_store_n(&method->leaf, leaf, __ATOMIC_RELEASE);
+        __atomic_fetch_or(&method->flags, JRT_METHOD_LEAF_SOUGHT, __ATOMIC_RELEASE);
+    }
+    return __atomic_load_n(&method->leaf, __ATOMIC_RELAXED);
+}
+
+static bool translated(struct jrt_thread *thread, struct jrt_method *method)
+{
+    return (method->access & JCF_ACC_NATIVE) != 0 ||
+           __atomic_load_n(&method->code, __ATOMIC_ACQUIRE) != 0 || jin_translate(thread, method);
+}
+
+enum jin_entry jin_without_leaf(struct jrt_thread *thread, struct jrt_method *method)
+{
+    if (!translated(thread, method)) {
+        return JIN_ENTRY_LEAF;
+    }
+    return (method->access & JCF_ACC_NATIVE) != 0 ? JIN_ENTRY_NATIVE : JIN_ENTRY_RUN;
+}
+
 bool jin_prepare(struct jrt_thread *thread, struct jrt_method *method)
 {
-    if (__atomic_load_n(&method->code, __ATOMIC_ACQUIRE) == 0 && !jin_translate(thread, method)) {
+    if (jin_leaf(method) == 0 && !translated(thread, method)) {
         return false;
     }
     set_entry(method);
@@ -236,7 +274,12 @@ static bool call(struct jrt_thread *thread, struct jrt_method *method, const uni
         fp[i] = args[i];
     }
     bool good;
-    switch (__atomic_load_n(&method->entry, __ATOMIC_ACQUIRE)) {
+    uint32_t entry = __atomic_load_n(&method->entry, __ATOMIC_ACQUIRE);
+    if ((entry == JIN_ENTRY_TRANSLATE || entry == JIN_ENTRY_LEAF) &&
+        (method->access & JCF_ACC_NATIVE) != 0) {
+        entry = JIN_ENTRY_NATIVE; /* from C a native method is called as such */
+    }
+    switch (entry) {
     case JIN_ENTRY_NATIVE:
         good = jin_native(thread, method, fp, top, JRT_FRAME_ENTRY);
         if (good && method->return_type != JRT_VOID) {

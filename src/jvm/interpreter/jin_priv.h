@@ -15,6 +15,7 @@ enum jin_entry {
     JIN_ENTRY_ABSTRACT,
     JIN_ENTRY_INVOKE_BASIC,
     JIN_ENTRY_LINK_TO, /* linkToStatic, Special, Virtual, Interface */
+    JIN_ENTRY_LEAF,    /* C code first; what it declines runs as below */
     JIN_ENTRIES
 };
 
@@ -63,6 +64,11 @@ bool jin_throw_abstract(struct jrt_thread *thread, const struct jrt_method *meth
 /* Translates a method that is called first, or gives it the entry that it has to have. false: an
  * exception is pending. */
 bool jin_prepare(struct jrt_thread *thread, struct jrt_method *method);
+/* The number of a method's leaf (jrt_exec.h), looked for once. 0: it has none. */
+uint16_t jin_leaf(struct jrt_method *method);
+/* How a method with a leaf that declined is entered. Translates it at first; JIN_ENTRY_LEAF: an
+ * exception is pending. */
+enum jin_entry jin_without_leaf(struct jrt_thread *thread, struct jrt_method *method);
 /* An invokespecial in an interface: the receiver must be of the class in the site's `extra`. */
 bool jin_check_receiver(struct jrt_thread *thread, const struct jin_site *site,
                         const struct job_object *receiver);

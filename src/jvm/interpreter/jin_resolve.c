@@ -265,7 +265,8 @@ static enum jin_resolved direct_call(const struct work *w, const struct jrt_call
         *ret_method = target->method;
         return JIN_RESOLVED_CALL;
     }
-    return replace(w, with_op(w, JIN_CALL_STATIC), site);
+    site.extra = jin_leaf(target->method);
+    return replace(w, with_op(w, site.extra != 0 ? JIN_CALL_LEAF : JIN_CALL_STATIC), site);
 }
 
 static enum jin_resolved resolve_call(const struct work *w, struct jrt_method **ret_method)

@@ -16,6 +16,7 @@
 #include "jvm/runtime/jrt_monitor.h"
 #include "jvm/runtime/jrt_references.h"
 #include "jvm/runtime/jrt_throw.h"
+#include "jvm/runtime/jrt_vm.h"
 
 static inline char *object_in(const union jrt_slot *slot)
 {
@@ -133,7 +134,7 @@ bool jin_run(struct jrt_thread *thread, struct jrt_method *method, union jrt_slo
         [JIN_ENTRY_TRANSLATE] = &&entry_translate,   [JIN_ENTRY_RUN] = &&entry_run,
         [JIN_ENTRY_RUN_LOCKED] = &&entry_run_locked, [JIN_ENTRY_NATIVE] = &&entry_native,
         [JIN_ENTRY_ABSTRACT] = &&entry_abstract,     [JIN_ENTRY_INVOKE_BASIC] = &&entry_polymorphic,
-        [JIN_ENTRY_LINK_TO] = &&entry_polymorphic,
+        [JIN_ENTRY_LINK_TO] = &&entry_polymorphic,   [JIN_ENTRY_LEAF] = &&entry_leaf,
     };
     struct jin_code *code = NULL;
     struct jin_insn *pc = NULL;

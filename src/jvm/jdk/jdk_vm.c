@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "jvm/interpreter/jin.h"
+#include "jvm/intrinsic/jis.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_boot.h"
 #include "jvm/jdk/jdk_jni.h"
@@ -210,7 +211,9 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
                              .log_line = jdk_log_line,
                              .collected = jdk_collected,
                              .verify_old = jdk_verify_old,
-                             .find_native = jdk_find_native};
+                             .find_native = jdk_find_native,
+                             .find_leaf = jis_find,
+                             .leaves = jis_leaves};
 }
 
 static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *arguments)

@@ -140,7 +140,9 @@ enum {
     JRT_METHOD_DONT_INLINE = 1024,
     JRT_METHOD_RESERVED_STACK = 2048,
     JRT_METHOD_HAS_JSR = 4096,
-    JRT_METHOD_FAST_NATIVE = 65536 /* `native` is a jrt_fast_native_t (jrt_exec.h) */
+    JRT_METHOD_BOOT = 8192,         /* of the boot loader: may have a leaf (jrt_exec.h) */
+    JRT_METHOD_FAST_NATIVE = 65536, /* `native` is a jrt_fast_native_t (jrt_exec.h) */
+    JRT_METHOD_LEAF_SOUGHT = 131072 /* [a] `leaf` is what it will be */
 };
 
 enum { JRT_NO_VTABLE = -1 };
@@ -172,7 +174,7 @@ struct jrt_method {
                           calls it */
     uint32_t calls;    /* [a, may lose counts] for the compilers to come */
     uint16_t slot;     /* [I] index in its class's methods: what reflection's `slot` holds */
-    uint16_t spare2;
+    uint16_t leaf;     /* [a] number of its leaf (jrt_exec.h), 0: none */
 };
 
 /* An exception handler (JVMS 17 4.7.3), in bytecode indices. */

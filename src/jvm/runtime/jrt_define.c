@@ -196,6 +196,7 @@ static uint32_t method_flags(const struct jrt_building *b, const struct jrt_meth
     for (uint32_t i = 0; i < ST_COUNT(rows); i++) {
         flags |= from->marks & rows[i].mark ? rows[i].flag : 0;
     }
+    flags |= jrt_is_boot(b->loader) ? JRT_METHOD_BOOT : 0;
     flags |= method->name == jrt_known.name_init ? JRT_METHOD_INITIALIZER : 0;
     if (method->name == jrt_known.name_clinit && method->descriptor == jrt_names.void_method &&
         ((from->flags & JCF_ACC_STATIC) || b->file.major < 51)) {

@@ -11,6 +11,14 @@
 typedef bool jrt_fast_native_t(struct jrt_thread *thread, union jrt_slot *args,
                                union jrt_slot *ret_result);
 
+/* A leaf: C code that does what a method of the library does, in place of its bytecode or native
+ * code. Called IN_VM with the arguments' slots, without a frame of its own; it may allocate. false
+ * and nothing pending: it has changed nothing, and the method itself is to run, which knows what to
+ * throw; leaves take only what is in order. false and an exception pending: that is thrown in the
+ * caller. */
+typedef bool jrt_leaf_t(struct jrt_thread *thread, const union jrt_slot *args,
+                        union jrt_slot *ret_result);
+
 struct jrt_exec {
     /* Calls a method: `args` has its arg_slots slots, receiver first. In VM. Synchronized methods
      * lock, native ones run their native code, abstract ones throw. Returns false when it ended by

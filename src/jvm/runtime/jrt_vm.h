@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_loader.h"
 #include "jvm/runtime/jrt_thread.h"
 
@@ -29,6 +30,10 @@ struct jrt_options {
     /* Looks a native method's code up and sets method->native (and JRT_METHOD_FAST_NATIVE): jdk's.
      * false: UnsatisfiedLinkError is pending. */
     bool (*find_native)(struct jrt_thread *thread, struct jrt_method *method);
+    /* The leaf of a method of the boot loader, as an index into `leaves`; 0: it has none. NULL: no
+     * method has one. */
+    uint16_t (*find_leaf)(const struct jrt_method *method);
+    jrt_leaf_t *const *leaves;
 };
 extern struct jrt_options jrt_options;
 

@@ -12,6 +12,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 JDK = "/usr/lib/jvm/java-17-openjdk-amd64"
 # What of the library looks into the machine: a program each.
 LIBRARY = ("Reflection", "ReflectedArrays", "Records", "Handles", "StackWalks", "NullMessages")
+OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in (
+    "java.math", "java.lang", "java.util", "java.util.zip", "sun.security.provider", "com.sun.crypto.provider", "jdk.internal.util",
+    "sun.nio.cs")]
 # Name, options of the machine, class and arguments.
 RUNS = [
     ("basics", ["-Xmx64m"], ["Basics"]),
@@ -21,6 +24,8 @@ RUNS = [
     *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "daemon", "cause")),
     *((name.lower(), [], [name]) for name in LIBRARY),
     *((f"{name.lower()}_stressed", ["-XX:GCStress=500"], [name]) for name in ("Reflection", "Handles")),
+    # HotSpot's compiled code does not bear bad arguments of the library's private methods.
+    ("intrinsics", ["-Xint", *OPENED], ["Intrinsics"]),
     ("no_such_class", [], ["Nowhere"]),
     ("assertions", ["-ea"], ["Ends", "return"]),
     ("bad_option", ["-Xmx1x"], ["Ends", "return"]),
