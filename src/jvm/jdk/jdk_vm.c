@@ -57,8 +57,18 @@ bool jdk_is_jni_version(jint version)
 
 /* ---- threads ---- */
 
+/* DestroyJavaVM has ended: the world stands still for good, and libraries that clean up after
+ * threads still call. */
+static bool is_gone(void)
+{
+    return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == GONE;
+}
+
 static jint attach(void **ret_env, const JavaVMAttachArgs *arguments, bool daemon)
 {
+    if (is_gone()) {
+        return JNI_ERR;
+    }
     if (arguments != NULL && !is_version(arguments->version) && arguments->version != 0x00010001) {
         return JNI_EVERSION;
     }
@@ -97,6 +107,9 @@ static jint AttachCurrentThreadAsDaemon(JavaVM *vm ST_UNUSED, void **ret_env, vo
 static jint DetachCurrentThread(JavaVM *vm ST_UNUSED)
 {
     struct jrt_thread *thread = jrt_current();
+    if (is_gone()) {
+        return JNI_ERR;
+    }
     if (thread == NULL) {
         return JNI_OK;
     }
@@ -113,7 +126,7 @@ static jint GetEnv(JavaVM *vm ST_UNUSED, void **ret_env, jint version)
 {
     struct jrt_thread *thread = jrt_current();
     *ret_env = NULL;
-    if (thread == NULL) {
+    if (thread == NULL || is_gone()) {
         return JNI_EDETACHED;
     }
     if (!is_version(version) && version != 0x00010001) {

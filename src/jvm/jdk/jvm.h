@@ -30,6 +30,8 @@ void JVM_ArrayCopy(JNIEnv *env, jclass unused, jobject from, jint from_at, jobje
                    jint count);
 jobject JVM_GetProperties(JNIEnv *env);
 jobject JVM_GetVmArguments(JNIEnv *env);
+/* The table of java.lang.management (jdk_management.h); NULL for another version. */
+void *JVM_GetManagement(jint wanted);
 jobject JVM_InitAgentProperties(JNIEnv *env, jobject properties);
 void JVM_BeforeHalt(void);
 void JVM_Halt(jint code);

@@ -129,14 +129,35 @@ jobject JVM_GetProperties(JNIEnv *env)
     JDK_RETURN(local_array(thread, array));
 }
 
+/* What the launcher adds to what its user said. */
+static bool is_launchers(const char *argument)
+{
+    static const char *const prefixes[] = {
+        "-Djava.class.path=", "-Dsun.java.command=", "-Dsun.java.launcher"};
+    for (unsigned i = 0; i < ST_COUNT(prefixes); i++) {
+        if (strncmp(argument, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 jobject JVM_GetVmArguments(JNIEnv *env)
 {
     JDK_ENTER(env);
-    if (jdk_options.argument_count == 0) {
-        JDK_RETURN((jobject)NULL);
+    char **users = calloc(jdk_options.argument_count + 1u, sizeof *users);
+    uint32_t count = 0;
+    for (uint32_t i = 0; users != NULL && i < jdk_options.argument_count; i++) {
+        if (!is_launchers(jdk_options.arguments[i])) {
+            users[count++] = jdk_options.arguments[i];
+        }
     }
-    JDK_RETURN(local_array(
-        thread, string_array(thread, jdk_options.arguments, jdk_options.argument_count)));
+    jobject array = count != 0 ? local_array(thread, string_array(thread, users, count)) : NULL;
+    if (users == NULL) {
+        (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
+    }
+    free(users);
+    JDK_RETURN(array);
 }
 
 /* Properties.put(key, value). */

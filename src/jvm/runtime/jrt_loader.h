@@ -61,5 +61,7 @@ enum jrt_export_to { JRT_EXPORT_TO, JRT_EXPORT_TO_ALL, JRT_EXPORT_TO_ALL_UNNAMED
 bool jrt_add_exports(struct jrt_thread *thread, struct job_object *from, const char *package,
                      enum jrt_export_to kind, struct job_object *to) ST_MUST_CHECK;
 
+/* Classes that were unloaded since the start. Any thread. */
+uint64_t jrt_unloaded_classes(void);
 /* Calls visit for each class that is loaded, under the loaders' lock. */
 void jrt_classes_each(void (*visit)(struct jrt_class *class, void *argument), void *argument);

@@ -37,6 +37,8 @@ static struct jrt_thread *living; /* [threads] */
 static struct jrt_thread *unused; /* [threads] ended, to be used again */
 static uint32_t last_number;      /* [threads] */
 static uint32_t living_count;     /* [threads] */
+static uint32_t peak_count;       /* [threads] */
+static uint64_t started_count;    /* [threads] */
 static uint32_t not_daemon_count; /* [threads] */
 static uint32_t ends;     /* [a] changes when a thread ends: what jrt_threads_wait_alone waits on */
 static uint32_t stopping; /* [a] 1: the world is being stopped or is */
@@ -291,6 +293,8 @@ struct jrt_thread *jrt_thread_attach_sized(size_t stack_bytes, struct st_err *er
     thread->next = living;
     living = thread;
     living_count++;
+    started_count++;
+    peak_count = ST_MAX(peak_count, living_count);
     not_daemon_count++;
     pthread_mutex_unlock(&threads_lock);
     current = thread;
@@ -344,6 +348,23 @@ void jrt_thread_counts(uint32_t *ret_living, uint32_t *ret_not_daemons)
     pthread_mutex_lock(&threads_lock);
     *ret_living = living_count;
     *ret_not_daemons = not_daemon_count;
+    pthread_mutex_unlock(&threads_lock);
+}
+
+void jrt_thread_numbers(struct jrt_thread_numbers *ret_numbers)
+{
+    pthread_mutex_lock(&threads_lock);
+    *ret_numbers = (struct jrt_thread_numbers){.living = living_count,
+                                               .not_daemons = not_daemon_count,
+                                               .peak = peak_count,
+                                               .started = started_count};
+    pthread_mutex_unlock(&threads_lock);
+}
+
+void jrt_thread_reset_peak(void)
+{
+    pthread_mutex_lock(&threads_lock);
+    peak_count = living_count;
     pthread_mutex_unlock(&threads_lock);
 }
 

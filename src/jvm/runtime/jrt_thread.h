@@ -160,6 +160,14 @@ void jrt_thread_throw_into(struct jrt_thread *target, const struct job_object *e
 
 /* Living threads, and those among them that are no daemons. */
 void jrt_thread_counts(uint32_t *ret_living, uint32_t *ret_not_daemons);
+
+struct jrt_thread_numbers {
+    uint32_t living, not_daemons;
+    uint32_t peak;    /* most that lived at once since jrt_thread_reset_peak */
+    uint64_t started; /* ever */
+};
+void jrt_thread_numbers(struct jrt_thread_numbers *ret_numbers);
+void jrt_thread_reset_peak(void);
 /* Blocks (in native state) until the caller and daemons are alone. */
 void jrt_threads_wait_alone(struct jrt_thread *thread);
 

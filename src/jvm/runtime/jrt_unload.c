@@ -30,6 +30,13 @@ void jrt_loaders_roots(struct jgc_visitor *visitor)
     }
 }
 
+static uint64_t unloaded; /* [a] classes, ever; written while the world is stopped */
+
+uint64_t jrt_unloaded_classes(void)
+{
+    return __atomic_load_n(&unloaded, __ATOMIC_RELAXED);
+}
+
 /* Classes whose mirrors died leave the list; their memory goes with the loader. */
 static void drop_dead_classes(struct jrt_loader *loader)
 {
@@ -38,6 +45,7 @@ static void drop_dead_classes(struct jrt_loader *loader)
         struct jrt_class *class = jrt_class_at(*link);
         if (class->object.mirror.word && !jgc_is_live(jrt_mirror(class))) {
             *link = class->next;
+            unloaded++;
             jrt_exec->forget_class(class);
         } else {
             link = &class->next;
@@ -48,6 +56,7 @@ static void drop_dead_classes(struct jrt_loader *loader)
 static void forget_loader(struct jrt_loader *loader)
 {
     for (job_offset_t at = loader->classes; at; at = jrt_class_at(at)->next) {
+        unloaded++;
         jrt_exec->forget_class(jrt_class_at(at));
     }
     jrt_constraints_forget(loader);

@@ -75,5 +75,11 @@ int main(int argc, char **argv)
     (void)pthread_create(&thread, NULL, find, vm);
     (void)pthread_join(thread, &failure);
     (void)printf("%s\n", failure != NULL ? (const char *)failure : "found");
-    return ((leave_t *)function(vm, DESTROY))(vm) != JNI_OK;
+    if (((leave_t *)function(vm, DESTROY))(vm) != JNI_OK) {
+        return 1;
+    }
+    /* What libraries do that clean up after their threads, when the machine is gone. */
+    (void)printf("detached %d\n", ((leave_t *)function(vm, DETACH))(vm));
+    (void)printf("attached %d\n", ((attach_t *)function(vm, ATTACH))(vm, &env, NULL));
+    return 0;
 }

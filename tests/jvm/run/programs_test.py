@@ -24,6 +24,7 @@ RUNS = [
     *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "daemon", "cause")),
     *((name.lower(), [], [name]) for name in LIBRARY),
     *((f"{name.lower()}_stressed", ["-XX:GCStress=500"], [name]) for name in ("Reflection", "Handles")),
+    ("beans", ["-Xmx64m"], ["Beans"]),
     # HotSpot's compiled code does not bear bad arguments of the library's private methods.
     ("intrinsics", ["-Xint", *OPENED], ["Intrinsics"]),
     ("no_such_class", [], ["Nowhere"]),
@@ -66,7 +67,7 @@ def main():
             if only and name not in only:
                 continue
             theirs = [option for option in options if "GCStress" not in option]
-            expected = run([f"{JDK}/bin/java", "-XX:+UseSerialGC", *theirs], words, classes)
+            expected = run([f"{JDK}/bin/java", *theirs, "-XX:+UseSerialGC"], words, classes)
             ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}", *options], words, classes, sanitizer(folder))
             good = ours == expected
             failed += not good

@@ -1,0 +1,565 @@
+/*
+ * java.lang.management about threads: times, ThreadInfo, deadlocks: see jdk_management.h. What
+ * threads wait for and own is looked at while the world stands still, and kept in tables of C, with
+ * objects as local references; the Java objects are made afterwards.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "jvm/classfile/jcf_flags.h"
+#include "jvm/jdk/jdk_management.h"
+#include "jvm/jdk/jvm.h"
+#include "jvm/runtime/jrt_access.h"
+#include "jvm/runtime/jrt_alloc.h"
+#include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_loader.h"
+#include "jvm/runtime/jrt_monitor.h"
+#include "jvm/runtime/jrt_stack.h"
+#include "jvm/runtime/jrt_symbol.h"
+#include "jvm/runtime/jrt_throw.h"
+#include "os/os_file.h"
+
+#define THREAD_INFO "java/lang/management/ThreadInfo"
+#define SYNCHRONIZER "java/util/concurrent/locks/AbstractOwnableSynchronizer"
+#define INFO_BASE                                                                                  \
+    "(Ljava/lang/Thread;ILjava/lang/Object;Ljava/lang/Thread;JJJJ[Ljava/lang/StackTraceElement;"
+
+enum { HELD_MAX = 4096, STAT_TEXT = 1024 };
+
+/* ---- one thread by its id ---- */
+
+struct sought {
+    int64_t id;
+    const struct jrt_thread *self;
+    bool found;
+    int os_id;
+    int64_t allocated;
+    jref_t object;
+};
+
+static void seek(struct jrt_thread *each, void *argument)
+{
+    struct sought *sought = argument;
+    const struct job_object *object = job_from_ref(each->object);
+    if (!sought->found && object != NULL && jrt_long(object, JRT_AT(Thread, tid)) == sought->id) {
+        sought->found = true;
+        sought->os_id = each->os_id;
+        sought->object = each->object;
+        sought->allocated = (int64_t)jgc_local_allocated(&each->alloc, each == sought->self);
+    }
+}
+
+/* In VM. id 0: the calling thread. */
+static bool find(struct jrt_thread *thread, int64_t id, struct sought *ret_sought)
+{
+    const struct job_object *own = job_from_ref(thread->object);
+    *ret_sought = (struct sought){.id = id, .self = thread};
+    if (id == 0 && own != NULL) {
+        ret_sought->id = jrt_long(own, JRT_AT(Thread, tid));
+    }
+    jrt_threads_each(seek, ret_sought);
+    return ret_sought->found;
+}
+
+/* The kernel's clock of a thread's time on CPUs: clock_getres(2), "CPU-time clocks". */
+static jlong all_time(int os_id)
+{
+    enum { PER_THREAD_SCHEDULED = 6 };
+    struct timespec time;
+    clockid_t clock = (clockid_t)((~(unsigned)os_id) << 3 | PER_THREAD_SCHEDULED);
+    return clock_gettime(clock, &time) == 0 ? (jlong)time.tv_sec * 1000000000 + time.tv_nsec : -1;
+}
+
+/* Field 14 of its stat file, in ticks; its name, which may hold anything, ends with the last ')'.
+ */
+static jlong user_time(int os_id)
+{
+    char path[64];
+    char text[STAT_TEXT];
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", os_id);
+    const char *at =
+        os_read_text(AT_FDCWD, path, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
+    for (unsigned field = 2; at != NULL && field < 14; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    return at != NULL ? (jlong)(strtoull(at + 1, NULL, 10) * 1000000000 /
+                                (unsigned long long)sysconf(_SC_CLK_TCK))
+                      : -1;
+}
+
+jlong jdk_thread_cpu_time(JNIEnv *env, jlong id, jboolean all)
+{
+    struct sought sought;
+    JDK_ENTER(env);
+    bool found = find(thread, id, &sought);
+    JDK_LEAVE();
+    return !found ? -1 : all ? all_time(sought.os_id) : user_time(sought.os_id);
+}
+
+jlong jdk_thread_allocated(JNIEnv *env, jlong id)
+{
+    struct sought sought;
+    JDK_ENTER(env);
+    bool found = find(thread, id, &sought);
+    JDK_RETURN(found ? sought.allocated : (jlong)-1);
+}
+
+/* ---- what threads wait for and own ---- */
+
+/* An object that a thread holds locked: a monitor with the frame that locked it, or a synchronizer
+ * of java.util.concurrent. */
+struct held {
+    jref_t object;
+    uint32_t thread; /* index among the threads asked about */
+    int32_t depth;   /* -1: not known (JNI) */
+    bool synchronizer;
+};
+
+struct look {
+    const struct job_array *threads; /* Thread objects, null for those that have ended */
+    struct waiting {
+        const struct jrt_thread *thread; /* NULL: not alive */
+        int32_t status;
+        jref_t lock, owner;
+    } * of;
+    struct held *held; /* NULL: not wanted */
+    uint32_t held_count;
+    bool monitors, synchronizers;
+    const struct jrt_class *synchronizer_class; /* NULL: it is not loaded, so there are none */
+    uint32_t owner_at;                          /* its field exclusiveOwnerThread */
+};
+
+static struct jrt_thread *thread_of(const struct job_object *object)
+{
+    return object != NULL ? (struct jrt_thread *)(uintptr_t)jrt_long(object, JRT_AT(Thread, eetop))
+                          : NULL;
+}
+
+struct numbered {
+    uint32_t number;
+    jref_t object;
+};
+
+static void match_number(struct jrt_thread *each, void *argument)
+{
+    struct numbered *numbered = argument;
+    if (each->number == numbered->number) {
+        numbered->object = each->object;
+    }
+}
+
+/* The Thread object of an owner's number in locks; 0: none. */
+static jref_t thread_of_number(uint32_t number)
+{
+    struct numbered numbered = {.number = number};
+    if (number != 0) {
+        jrt_threads_each(match_number, &numbered);
+    }
+    return numbered.object;
+}
+
+static bool is_synchronizer(const struct look *look, const struct job_object *object)
+{
+    return look->synchronizer_class != NULL && object != NULL &&
+           jrt_is_subtype(jrt_class_of(object), look->synchronizer_class);
+}
+
+/* World stopped. */
+static void look_at(const struct look *look, struct waiting *waiting)
+{
+    bool waits = false;
+    const struct job_object *object = job_from_ref(waiting->thread->object);
+    struct job_object *lock = jrt_monitor_wanted(waiting->thread, &waits);
+    waiting->status = jrt_int(object, JRT_AT(Thread, threadStatus));
+    if (lock != NULL) {
+        waiting->owner = thread_of_number(jrt_monitor_owner(lock));
+    } else {
+        lock = jrt_ref(object, JRT_AT(Thread, parkBlocker));
+        if (is_synchronizer(look, lock)) {
+            waiting->owner = job_to_ref(jrt_ref(lock, look->owner_at));
+        }
+    }
+    waiting->lock = job_to_ref(lock);
+}
+
+static bool frame_holds(union jrt_slot *fp, const struct job_object *object)
+{
+    const struct jrt_frame *frame = jrt_frame_of(fp);
+    const struct jrt_method *method = jrt_method_at(frame->method);
+    if ((frame->flags & JRT_FRAME_LOCKED) != 0 && (method->access & JCF_ACC_STATIC) != 0 &&
+        object == jrt_mirror(jrt_class_at(method->class_at))) {
+        return true;
+    }
+    for (uint32_t i = 0; (frame->flags & JRT_FRAME_NATIVE) == 0 && i < method->max_locals; i++) {
+        const union jrt_slot *slot = jrt_exec->local(fp, i);
+        if (slot != NULL && slot->word == job_to_ref(object).word) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The frame that locked a monitor: the first, from the stack's start, that has the object. */
+static int32_t depth_of(const struct jrt_thread *owner, const struct job_object *object)
+{
+    struct jrt_walk walk;
+    int32_t depth = 0;
+    int32_t found = -1;
+    for (jrt_walk_start(&walk, owner); walk.fp != NULL; jrt_walk_next(&walk)) {
+        found = frame_holds(walk.fp, object) ? depth : found;
+        depth++;
+    }
+    return found;
+}
+
+static void add_held(struct look *look, struct job_object *object, uint32_t thread,
+                     bool synchronizer)
+{
+    if (look->held_count < HELD_MAX) {
+        look->held[look->held_count++] =
+            (struct held){.object = job_to_ref(object),
+                          .thread = thread,
+                          .depth = synchronizer ? -1 : depth_of(look->of[thread].thread, object),
+                          .synchronizer = synchronizer};
+    }
+}
+
+static void look_at_object(void *argument, struct job_object *object)
+{
+    struct look *look = argument;
+    uint32_t number = look->monitors ? jrt_monitor_owner(object) : 0;
+    jref_t owner = {.word = 0};
+    if (look->synchronizers && is_synchronizer(look, object)) {
+        owner = job_to_ref(jrt_ref(object, look->owner_at));
+    }
+    if (number == 0 && owner.word == 0) {
+        return;
+    }
+    for (int32_t i = 0; i < look->threads->length; i++) {
+        const struct jrt_thread *thread = look->of[i].thread;
+        if (thread != NULL && number != 0 && thread->number == number) {
+            add_held(look, object, (uint32_t)i, false);
+        }
+        if (thread != NULL && owner.word != 0 && thread->object.word == owner.word) {
+            add_held(look, object, (uint32_t)i, true);
+        }
+    }
+}
+
+/* Of a thread's monitors those of newer frames come first. */
+static int by_depth(const void *one, const void *other)
+{
+    return ((const struct held *)one)->depth - ((const struct held *)other)->depth;
+}
+
+static void look_around(struct look *look)
+{
+    for (int32_t i = 0; i < look->threads->length; i++) {
+        look->of[i].thread =
+            thread_of(job_from_ref(((const jref_t *)job_elements(look->threads))[i]));
+    }
+    for (int32_t i = 0; i < look->threads->length; i++) {
+        if (look->of[i].thread != NULL) {
+            look_at(look, &look->of[i]);
+        }
+    }
+    if (look->held != NULL) {
+        jgc_each_object(look_at_object, look);
+        qsort(look->held, look->held_count, sizeof *look->held, by_depth);
+    }
+}
+
+/* Looks at the threads of an array (a handle). What was found is kept by local references from then
+ * on. false: an exception is pending. */
+static bool take_look(struct jrt_thread *thread, jobject threads, struct look *look)
+{
+    int32_t count = ((const struct job_array *)jdk_get(threads))->length;
+    bool holds = look->monitors || look->synchronizers;
+    look->synchronizer_class =
+        jrt_loaded_class(jrt_loader_of(thread, NULL), jrt_symbol_of(SYNCHRONIZER));
+    if (look->synchronizer_class != NULL) {
+        const struct jrt_field *owner =
+            jrt_find_field(look->synchronizer_class, jrt_symbol_of("exclusiveOwnerThread"),
+                           jrt_symbol_of("Ljava/lang/Thread;"));
+        look->owner_at = owner != NULL ? owner->offset : 0;
+        look->synchronizer_class = owner != NULL ? look->synchronizer_class : NULL;
+    }
+    look->of = calloc((size_t)(uint32_t)count + 1, sizeof *look->of);
+    look->held = holds ? calloc(HELD_MAX, sizeof *look->held) : NULL;
+    if (look->of == NULL || (holds && look->held == NULL)) {
+        return jrt_throw_oom(thread, JRT_OOM_HEAP);
+    }
+    if (holds) { /* the walk sees what a collection has found */
+        jgc_collect(&thread->alloc, JGC_SYSTEM);
+    }
+    jrt_world_stop(thread);
+    look->threads = (const struct job_array *)jdk_get(threads);
+    look_around(look);
+    jrt_world_resume();
+    bool good = true;
+    for (int32_t i = 0; good && i < count; i++) {
+        good = (look->of[i].lock.word == 0 ||
+                jrt_local(thread, job_from_ref(look->of[i].lock)) != NULL) &&
+               (look->of[i].owner.word == 0 ||
+                jrt_local(thread, job_from_ref(look->of[i].owner)) != NULL);
+    }
+    for (uint32_t i = 0; good && i < look->held_count; i++) {
+        good = jrt_local(thread, job_from_ref(look->held[i].object)) != NULL;
+    }
+    return good || jrt_throw_oom(thread, JRT_OOM_HEAP);
+}
+
+static void done(struct look *look)
+{
+    free(look->of);
+    free(look->held);
+}
+
+/* ---- ThreadInfo ---- */
+
+static struct job_array *new_array(struct jrt_thread *thread, const char *class_name, int32_t count)
+{
+    struct jrt_class *class =
+        jrt_load_class(thread, jrt_loader_of(thread, NULL), jrt_symbol_of(class_name));
+    struct jrt_class *of = class != NULL ? jrt_array_class(thread, class) : NULL;
+    return of != NULL ? jrt_new_array(thread, of, count) : NULL;
+}
+
+/* The first `depth` elements of a trace; all where it is negative. */
+static struct job_array *cut_trace(struct jrt_thread *thread, struct job_array *trace, jint depth)
+{
+    int32_t all = trace != NULL ? trace->length : 0;
+    int32_t count = depth < 0 || depth > all ? all : depth;
+    if (trace != NULL && count == all) {
+        return trace;
+    }
+    struct job_array *cut = new_array(thread, "java/lang/StackTraceElement", count);
+    for (int32_t i = 0; cut != NULL && i < count; i++) {
+        jgc_store(&cut->object, (jref_t *)job_elements(cut) + i,
+                  ((const jref_t *)job_elements(trace))[i]);
+    }
+    return cut;
+}
+
+/* What a thread holds of a kind, and, for monitors, at which depths. */
+static bool held_arrays(struct jrt_thread *thread, const struct look *look, uint32_t of,
+                        bool synchronizers, struct job_array **ret_objects,
+                        struct job_array **ret_depths)
+{
+    int32_t count = 0;
+    for (uint32_t i = 0; i < look->held_count; i++) {
+        count += look->held[i].thread == of && look->held[i].synchronizer == synchronizers;
+    }
+    struct job_array *objects = new_array(thread, "java/lang/Object", count);
+    struct job_array *depths =
+        objects != NULL ? jrt_new_array(thread, jrt_known.primitive_array[JRT_INT], count) : NULL;
+    if (depths == NULL) {
+        return false;
+    }
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < look->held_count; i++) {
+        const struct held *held = &look->held[i];
+        if (held->thread == of && held->synchronizer == synchronizers) {
+            jgc_store(&objects->object, (jref_t *)job_elements(objects) + at, held->object);
+            ((int32_t *)job_elements(depths))[at++] = held->depth;
+        }
+    }
+    *ret_objects = objects;
+    *ret_depths = depths;
+    return true;
+}
+
+/* How often and how long a thread was blocked is not counted: 0 times, and -1 for the times. */
+static struct job_object *make_info(struct jrt_thread *thread, const struct look *look, uint32_t of,
+                                    struct job_object *java_thread, struct job_array *trace)
+{
+    const struct waiting *waiting = &look->of[of];
+    struct job_object *lock = job_from_ref(waiting->lock);
+    struct job_object *owner = job_from_ref(waiting->owner);
+    struct job_array *monitors = NULL;
+    struct job_array *depths = NULL;
+    struct job_array *synchronizers = NULL;
+    struct job_array *unused = NULL;
+    if (look->held == NULL) {
+        return JDK_CONSTRUCT(thread, THREAD_INFO, INFO_BASE ")V", java_thread, waiting->status,
+                             lock, owner, (int64_t)0, (int64_t)-1, (int64_t)0, (int64_t)-1,
+                             &trace->object);
+    }
+    if (!held_arrays(thread, look, of, false, &monitors, &depths) ||
+        !held_arrays(thread, look, of, true, &synchronizers, &unused)) {
+        return NULL;
+    }
+    return JDK_CONSTRUCT(
+        thread, THREAD_INFO, INFO_BASE "[Ljava/lang/Object;[I[Ljava/lang/Object;)V", java_thread,
+        waiting->status, lock, owner, (int64_t)0, (int64_t)-1, (int64_t)0, (int64_t)-1,
+        &trace->object, &monitors->object, &depths->object, &synchronizers->object);
+}
+
+/* Puts a ThreadInfo into `to` (a handle) for each living one of `threads` (a handle); the others
+ * stay null. false: an exception is pending. */
+static bool fill_infos(JNIEnv *env, jobject threads, jobject to, jint depth, struct look *look)
+{
+    struct jrt_thread *thread = jdk_thread(env);
+    jobject traces = NULL;
+    if (depth != 0) { /* of threads that have ended since it has none */
+        jrt_to_native(thread);
+        traces = JVM_DumpThreads(env, NULL, threads);
+        jrt_to_vm(thread);
+        if (traces == NULL) {
+            return false;
+        }
+    }
+    if (!take_look(thread, threads, look)) {
+        return false;
+    }
+    int32_t count = ((const struct job_array *)jdk_get(threads))->length;
+    for (int32_t i = 0; i < count; i++) {
+        if (look->of[i].thread == NULL) {
+            continue;
+        }
+        struct job_array *trace = NULL;
+        if (traces != NULL) {
+            trace = (struct job_array *)job_from_ref(
+                ((const jref_t *)job_elements((struct job_array *)jdk_get(traces)))[i]);
+        }
+        trace = cut_trace(thread, trace, depth);
+        struct job_object *java_thread =
+            job_from_ref(((const jref_t *)job_elements((struct job_array *)jdk_get(threads)))[i]);
+        struct job_object *info =
+            trace != NULL ? make_info(thread, look, (uint32_t)i, java_thread, trace) : NULL;
+        if (info == NULL) {
+            return false;
+        }
+        struct job_array *array = (struct job_array *)jdk_get(to);
+        jgc_store(&array->object, (jref_t *)job_elements(array) + i, job_to_ref(info));
+    }
+    return true;
+}
+
+/* The Thread objects of ids (a handle to long[]), null where there is none; a local reference. In
+ * VM. */
+static jobject threads_of_ids(struct jrt_thread *thread, jobject ids)
+{
+    int32_t count = ((const struct job_array *)jdk_get(ids))->length;
+    struct job_array *array = new_array(thread, "java/lang/Thread", count);
+    jobject local = array != NULL ? jrt_local(thread, &array->object) : NULL;
+    for (int32_t i = 0; local != NULL && i < count; i++) {
+        struct sought sought;
+        int64_t id = ((const int64_t *)job_elements((struct job_array *)jdk_get(ids)))[i];
+        if (id > 0 && find(thread, id, &sought)) {
+            array = (struct job_array *)jdk_get(local);
+            jgc_store(&array->object, (jref_t *)job_elements(array) + i, sought.object);
+        }
+    }
+    return local;
+}
+
+jint jdk_thread_info(JNIEnv *env, jobject ids, jint depth, jobject result)
+{
+    struct look look = {.of = NULL};
+    JDK_ENTER(env);
+    jobject threads = threads_of_ids(thread, ids);
+    int32_t count = threads != NULL ? ((const struct job_array *)jdk_get(threads))->length : 0;
+    if (count != 0 && ((const struct job_array *)jdk_get(result))->length >= count) {
+        (void)fill_infos(env, threads, result, depth, &look);
+    }
+    done(&look);
+    JDK_RETURN((jint)0);
+}
+
+jobject jdk_dump_threads(JNIEnv *env, jobject ids, jboolean monitors, jboolean synchronizers,
+                         jint depth)
+{
+    struct look look = {.monitors = monitors != 0, .synchronizers = synchronizers != 0};
+    jobject threads = ids == NULL ? JVM_GetAllThreads(env, NULL) : NULL;
+    JDK_ENTER(env);
+    if (ids != NULL) {
+        threads = threads_of_ids(thread, ids);
+    }
+    int32_t count = threads != NULL ? ((const struct job_array *)jdk_get(threads))->length : 0;
+    struct job_array *array = threads != NULL ? new_array(thread, THREAD_INFO, count) : NULL;
+    jobject result = array != NULL ? jrt_local(thread, &array->object) : NULL;
+    if (result != NULL && count != 0 && !fill_infos(env, threads, result, depth, &look)) {
+        result = NULL;
+    }
+    done(&look);
+    JDK_RETURN(result);
+}
+
+/* ---- deadlocks ---- */
+
+/* The thread that one waits for, as an index; -1: none. */
+static int32_t waits_for(const struct look *look, int32_t one, bool monitors_only)
+{
+    const struct waiting *waiting = &look->of[one];
+    if (waiting->thread == NULL || waiting->owner.word == 0 ||
+        (monitors_only && is_synchronizer(look, job_from_ref(waiting->lock)))) {
+        return -1;
+    }
+    for (int32_t i = 0; i < look->threads->length; i++) {
+        if (look->of[i].thread != NULL && look->of[i].thread->object.word == waiting->owner.word) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Marks threads that wait for each other in a circle; how many. */
+static int32_t mark_circles(const struct look *look, bool monitors_only, bool *marks)
+{
+    int32_t count = look->threads->length;
+    int32_t marked = 0;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t at = i;
+        for (int32_t steps = 0; at >= 0 && steps <= count; steps++) {
+            at = waits_for(look, at, monitors_only);
+            if (at == i) {
+                marks[i] = true;
+                marked++;
+                break;
+            }
+        }
+    }
+    return marked;
+}
+
+static jobject circles(JNIEnv *env, bool monitors_only)
+{
+    struct look look = {.of = NULL};
+    jobject threads = JVM_GetAllThreads(env, NULL);
+    jobject result = NULL;
+    JDK_ENTER(env);
+    if (threads != NULL && take_look(thread, threads, &look)) {
+        look.threads = (const struct job_array *)jdk_get(threads);
+        int32_t count = look.threads->length;
+        bool *marks = calloc((size_t)(uint32_t)count + 1, sizeof *marks);
+        int32_t marked = marks != NULL ? mark_circles(&look, monitors_only, marks) : 0;
+        struct job_array *array =
+            marked != 0 ? new_array(thread, "java/lang/Thread", marked) : NULL;
+        const jref_t *from = job_elements((struct job_array *)jdk_get(threads));
+        int32_t at = 0;
+        for (int32_t i = 0; array != NULL && i < count; i++) {
+            if (marks[i]) {
+                jgc_store(&array->object, (jref_t *)job_elements(array) + at++, from[i]);
+            }
+        }
+        result = array != NULL ? jrt_local(thread, &array->object) : NULL;
+        free(marks);
+    }
+    done(&look);
+    JDK_RETURN(result);
+}
+
+jobject jdk_circular_threads(JNIEnv *env)
+{
+    return circles(env, true);
+}
+
+jobject jdk_deadlocked_threads(JNIEnv *env, jboolean monitors_only)
+{
+    return circles(env, monitors_only != 0);
+}
