@@ -206,7 +206,8 @@ static int define(struct parser *p, const char *option ST_UNUSED, const char *va
     for (unsigned i = 0; i < ST_COUNT(internal); i++) {
         if (strncmp(key, internal[i], strlen(internal[i])) == 0) {
             jdk_print(stderr,
-                      "warning: Ignoring system property option %s whose name matches a "
+                      JDK_VM_NAME
+                      " warning: Ignoring system property option %s whose name matches a "
                       "reserved one\n",
                       key);
             free(key);
@@ -302,7 +303,8 @@ static int upgrade_path(struct parser *p, const char *option ST_UNUSED, const ch
 static int illegal_access(struct parser *p ST_UNUSED, const char *option,
                           const char *value ST_UNUSED)
 {
-    jdk_print(stderr, "warning: Ignoring option %s; support was removed in 17.0\n", option);
+    jdk_print(stderr, JDK_VM_NAME " warning: Ignoring option %s; support was removed in 17.0\n",
+              option);
     return 0;
 }
 
@@ -476,7 +478,8 @@ static int warn_ignored(struct parser *p, const char *option)
 {
     if (!p->warned && !p->lenient) {
         p->warned = true;
-        jdk_print(stderr, "warning: %s and the like are HotSpot's own and are ignored here\n",
+        jdk_print(stderr,
+                  JDK_VM_NAME " warning: %s and the like are HotSpot's own and are ignored here\n",
                   option);
     }
     return 0;
@@ -542,6 +545,10 @@ static bool word(struct parser *p, const char *option)
         to->reduce_signals = true;
     } else if (strcmp(option, "-Xverify:none") == 0) {
         to->verify_other = false;
+        jdk_print(
+            stderr, JDK_VM_NAME
+            " warning: Options -Xverify:none and -noverify were deprecated in JDK 13 and will "
+            "likely be removed in a future release.\n");
     } else if (strcmp(option, "--enable-preview") == 0) {
         to->preview = true;
     } else if (strcmp(option, "-esa") == 0 || strcmp(option, "-enablesystemassertions") == 0) {

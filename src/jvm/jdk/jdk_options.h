@@ -12,6 +12,9 @@
 #include "base/err.h"
 #include "jvm/jdk/jdk_jni.h"
 
+/* The property java.vm.name, which also begins warnings. */
+#define JDK_VM_NAME "Strata 64-Bit VM"
+
 struct jdk_property {
     char *key, *value;
 };

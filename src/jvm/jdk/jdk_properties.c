@@ -80,7 +80,7 @@ static const struct {
     {"java.vm.specification.name", "Java Virtual Machine Specification", true},
     {"java.vm.specification.vendor", "Oracle Corporation", true},
     {"java.vm.specification.version", "17", true},
-    {"java.vm.name", "Strata 64-Bit VM", true},
+    {"java.vm.name", JDK_VM_NAME, true},
     {"java.vm.vendor", "Strata", true},
     {"java.vm.version", STRATA_VERSION, true},
     {"java.vm.info", "interpreted mode", true},
