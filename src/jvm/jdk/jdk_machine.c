@@ -149,3 +149,10 @@ void jdk_stop_for_good(struct jrt_thread *thread)
     jrt_to_vm(thread);
     jrt_world_stop(thread);
 }
+
+void jdk_out_of_memory(struct jrt_thread *thread, const char *message)
+{
+    jdk_print(stdout, "Terminating due to java.lang.OutOfMemoryError: %s\n", message);
+    jdk_stop_for_good(thread);
+    jdk_exit(3);
+}

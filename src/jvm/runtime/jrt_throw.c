@@ -17,6 +17,7 @@
 #include "jvm/runtime/jrt_string.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw_priv.h"
+#include "jvm/runtime/jrt_vm.h"
 
 enum { MESSAGE_BYTES = 8192 };
 
@@ -156,6 +157,9 @@ bool jrt_throw_oom(struct jrt_thread *thread, enum jrt_oom which)
     if (!ready) {
         (void)st_snprintf(jrt_early_message, sizeof(jrt_early_message), "%s", oom_texts[which]);
         return false;
+    }
+    if (jrt_options.out_of_memory && which != JRT_OOM_THREAD) {
+        jrt_options.out_of_memory(thread, oom_texts[which]);
     }
     if (throwing) { /* while a trace was made for another one */
         thread->exception = ready_oom[which];

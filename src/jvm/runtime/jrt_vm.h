@@ -23,6 +23,9 @@ struct jrt_options {
     void (*log_line)(const char *tag, const char *line);
     /* After each collection, on the thread that collected. NULL allowed. */
     void (*collected)(const struct jgc_pause *pause);
+    /* Heap or metadata ran out, or an array was larger than any heap: before OutOfMemoryError is
+     * thrown. IN_VM; may end the process. NULL allowed. */
+    void (*out_of_memory)(struct jrt_thread *thread, const char *message);
     /* Verifies a class whose file has no stack maps (version below 50, or 50 where ours refused
      * it): jdk, by the library's libverify. false: an exception is pending. NULL: such are not
      * verified. */

@@ -22,6 +22,16 @@ public class Ends {
                 thread.setDaemon(true);
                 thread.start();
             }
+            case "memory", "caught" -> {
+                try {
+                    System.out.println(new long[1 << 26].length);
+                } catch (OutOfMemoryError error) {
+                    System.out.println(error.getMessage());
+                    if (arguments[0].equals("memory")) {
+                        throw error;
+                    }
+                }
+            }
             case "cause" -> throw new Exception("outer", new RuntimeException("inner"));
             default -> System.out.println(arguments[0]);
         }
