@@ -22,6 +22,10 @@ public class Ends {
                 thread.setDaemon(true);
                 thread.start();
             }
+            case "TERM", "INT", "HUP" -> {
+                new ProcessBuilder("kill", "-" + arguments[0], "" + ProcessHandle.current().pid()).start();
+                Thread.sleep(60_000);
+            }
             case "memory", "caught" -> {
                 try {
                     System.out.println(new long[1 << 26].length);

@@ -22,6 +22,8 @@ RUNS = [
     ("loaders", ["-Xmx32m"], ["Loaders"]),
     ("loaders_stressed", ["-Xmx32m", "-XX:GCStress=2000"], ["Loaders"]),
     *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "daemon", "cause")),
+    *((f"ends_{how}", [], ["Ends", how]) for how in ("TERM", "INT", "HUP")),
+    ("ends_stressed", ["-XX:GCStress=1"], ["Ends", "return"]),
     *((f"ends_{how}", ["-Xmx32m"], ["Ends", how]) for how in ("memory", "caught")),
     ("ends_exit_on_oom", ["-Xmx32m", "-XX:+ExitOnOutOfMemoryError"], ["Ends", "caught"]),
     *((name.lower(), [], [name]) for name in LIBRARY),
