@@ -49,7 +49,10 @@ void jdk_describe_plainly(const struct job_object *throwable);
 
 /* Prints the pending exception as ExceptionDescribe does and clears it. In VM. */
 void jdk_describe_exception(struct jrt_thread *thread);
-/* Ends the process with a crash report. */
+/* From now on a fault ends the process with a crash report (docs/jvm.md), unless somebody handles
+ * its signal already. */
+void jdk_crash_watch(void);
+/* Ends the process with a message, as JNI's FatalError does. */
 ST_NORETURN void jdk_fatal(const char *message);
 
 /* java.lang.reflect objects: what one stands for; one made anew. In VM. NULL: an exception is

@@ -107,6 +107,7 @@ void jdk_options_done(struct jdk_options *options)
         }
         free(*lists[i]);
     }
+    free(options->error_file);
     free(options->properties);
     free(options->assertions);
     *options = (struct jdk_options){.heap_max = 0};
@@ -412,7 +413,7 @@ static const struct {
     {"-XX:Flags=", ignored},
 };
 
-enum flag { FLAG_BOOL, FLAG_NOT, FLAG_SIZE, FLAG_NUMBER, FLAG_PERCENT };
+enum flag { FLAG_BOOL, FLAG_NOT, FLAG_SIZE, FLAG_NUMBER, FLAG_PERCENT, FLAG_TEXT };
 
 /* -XX flags that have a meaning here: where they go. */
 #define MEMBER(name) offsetof(struct jdk_options, name)
@@ -433,6 +434,7 @@ static const struct {
     {"MaxJavaStackTraceDepth", FLAG_NUMBER, MEMBER(trace_depth), 4},
     {"MaxDirectMemorySize", FLAG_SIZE, MEMBER(max_direct_bytes), 8},
     {"ActiveProcessorCount", FLAG_NUMBER, MEMBER(processors), 4},
+    {"ErrorFile", FLAG_TEXT, MEMBER(error_file), 8},
     {"UseContainerSupport", FLAG_NOT, MEMBER(no_container), 1},
     {"MaxRAM", FLAG_SIZE, MEMBER(max_ram), 8},
     {"MaxRAMPercentage", FLAG_PERCENT, MEMBER(max_ram_percent), 8},
@@ -452,6 +454,13 @@ static int set_flag(struct parser *p, unsigned which, const char *option, const 
 {
     char *member = (char *)p->to + flags[which].at;
     uint64_t number;
+    if (flags[which].kind == FLAG_TEXT) {
+        char *text = strdup(value);
+        char **kept = (char **)(void *)member;
+        free(text != NULL ? *kept : NULL);
+        *kept = text != NULL ? text : *kept;
+        return text != NULL ? 0 : -ST_ENOMEM;
+    }
     if (flags[which].kind == FLAG_PERCENT) {
         double percent;
         if (!parse_percent(value, &percent)) {

@@ -42,6 +42,7 @@ struct jdk_options {
     uint32_t trace_depth;
     int64_t max_direct_bytes;        /* -1: not given */
     uint32_t processors;             /* -XX:ActiveProcessorCount, 0: ask the host */
+    char *error_file;                /* -XX:ErrorFile; NULL: not given */
     struct jdk_property *properties; /* in order; a later one of a key wins */
     uint32_t property_count;
     struct jdk_assertion *assertions; /* in order */

@@ -122,6 +122,7 @@ bool jdk_signals_start(struct jrt_thread *thread ST_UNUSED)
      */
     (void)act(SIGPIPE, SIG_IGN);
     (void)act(SIGXFSZ, SIG_IGN);
+    jdk_crash_watch();
     if (!jdk_options.reduce_signals) {
         (void)act(SIGQUIT, note);
     }

@@ -36,6 +36,11 @@ public class Ends {
                     }
                 }
             }
+            case "crash" -> {
+                java.lang.reflect.Field field = sun.misc.Unsafe.class.getDeclaredField("theUnsafe");
+                field.setAccessible(true);
+                ((sun.misc.Unsafe) field.get(null)).putLong(16L, 1L);
+            }
             case "cause" -> throw new Exception("outer", new RuntimeException("inner"));
             default -> System.out.println(arguments[0]);
         }

@@ -3,6 +3,7 @@
 
     programs_test.py LIBJVM-FOLDER EMBEDDER [NAME...]
 """
+import glob
 import os
 import subprocess
 import sys
@@ -59,6 +60,21 @@ def run(java, words, classes, more=None):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
+def crash(folder, classes):
+    """A fault ends the process as HotSpot does, with a report that names the signal and the Java frames."""
+    words = ["-XX:ErrorFile=report%p.log", "Ends", "crash"]
+    expected = run([f"{JDK}/bin/java"], words, classes)
+    ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}"], words, classes)
+    reports = sorted(glob.glob(os.path.join(classes, "report*.log")), key=os.path.getmtime)
+    with open(reports[-1], encoding="utf-8") as report:
+        text = report.read()
+    parts = ("A fatal error has been detected", "SIGSEGV (0xb) at pc=0x", "Ends.main(Ends.java:", "si_addr: 0x10", "-XX:ErrorFile=report%p.log", "END.")
+    missing = [part for part in parts if part not in text]
+    good = ours[0] == expected[0] and len(reports) == 2 and not missing and os.path.basename(reports[-1]) in ours[1]
+    print("ok     crash" if good else f"FAILED crash\n  {ours!r}\n  HotSpot: {expected!r}\n  not in the report: {missing}")
+    return good
+
+
 def main():
     folder, embedder, only = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3:]
     if not os.access(f"{JDK}/bin/javac", os.X_OK):
@@ -85,6 +101,8 @@ def main():
             ours = run([embedder, f"{folder}/libjvm.so"], [*words, "-XX:GCStress=500"], classes,
                        {"JAVA_HOME": JDK, **sanitizer(folder)})
             failed += ours != expected
+            if not sanitizer(folder):  # which handles faults itself
+                failed += not crash(folder, classes)
             print("ok     embedded" if ours == expected else f"FAILED embedded\n  {ours!r}\n  HotSpot: {expected!r}")
     sys.exit(failed != 0)
 

@@ -1,0 +1,259 @@
+/*
+ * The crash report: what is written when the process gets a signal that its code should never
+ * cause, as HotSpot writes it: a summary on standard output and the whole in hs_err_pidN.log (or
+ * where -XX:ErrorFile says), then the process aborts. Everything is written as it is found, by
+ * functions that take no lock and no memory: what a second fault cuts off is already in the file.
+ */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "jvm/gc/jgc.h"
+#include "jvm/jdk/jdk.h"
+#include "jvm/object/job_meta.h"
+#include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_stack.h"
+
+enum { LINE = 1024, FOLDER_BYTES = 4096, PATH_BYTES = FOLDER_BYTES + 64, FRAMES_MAX = 1024 };
+
+static const struct {
+    int number;
+    const char *name;
+} faults[] = {{SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"}, {SIGILL, "SIGILL"}, {SIGFPE, "SIGFPE"}};
+
+static char jre_version[128]; /* [I] */
+static uint32_t reporting;    /* [a] */
+
+/* A line to up to two files. */
+struct report {
+    int file, screen; /* -1: none */
+};
+
+static void put(const struct report *to, const char *text, size_t length)
+{
+    const int files[] = {to->screen, to->file};
+    for (unsigned i = 0; i < ST_COUNT(files); i++) {
+        for (size_t done = 0; files[i] >= 0 && done < length;) {
+            ssize_t n = write(files[i], text + done, length - done);
+            if (n <= 0) {
+                break;
+            }
+            done += (size_t)n;
+        }
+    }
+}
+
+ST_PRINTF(2, 3) static void say(const struct report *to, const char *format, ...)
+{
+    char text[LINE];
+    va_list list;
+    va_start(list, format);
+    int n = vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (n > 0) {
+        put(to, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    }
+}
+
+static const char *name_of(int number)
+{
+    for (unsigned i = 0; i < ST_COUNT(faults); i++) {
+        if (faults[i].number == number) {
+            return faults[i].name;
+        }
+    }
+    return "signal";
+}
+
+/* -XX:ErrorFile with %p for the process, or hs_err_pidN.log in the current folder, or in /tmp. */
+static int open_file(char *path, size_t size)
+{
+    const char *wanted = jdk_options.error_file;
+    const char *percent = wanted != NULL ? strstr(wanted, "%p") : NULL;
+    int file = -1;
+    if (wanted != NULL) {
+        int before = percent != NULL ? (int)(percent - wanted) : (int)strlen(wanted);
+        char process[16] = "";
+        if (percent != NULL) {
+            (void)snprintf(process, sizeof process, "%d", getpid());
+        }
+        (void)snprintf(path, size, "%.*s%s%s", before, wanted, process,
+                       percent != NULL ? percent + 2 : "");
+        file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    }
+    const char *const folders[] = {".", "/tmp"};
+    for (unsigned i = 0; file < 0 && i < ST_COUNT(folders); i++) {
+        char here[FOLDER_BYTES];
+        const char *folder = i == 0 && getcwd(here, sizeof here) != NULL ? here : folders[i];
+        (void)snprintf(path, size, "%s/hs_err_pid%d.log", folder, getpid());
+        file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    }
+    return file;
+}
+
+static void put_summary(const struct report *to, int number, const void *place)
+{
+    Dl_info library = {.dli_fname = NULL};
+    say(to,
+        "#\n# A fatal error has been detected by the Java Runtime Environment:\n#\n"
+        "#  %s (0x%x) at pc=%p, pid=%d, tid=%ld\n#\n",
+        name_of(number), (unsigned)number, place, getpid(), syscall(SYS_gettid));
+    say(to, "# JRE version: %s\n# Java VM: %s (%s, interpreted mode, linux-amd64)\n", jre_version,
+        JDK_VM_NAME, STRATA_VERSION);
+    if (dladdr(place, &library) != 0 && library.dli_fname != NULL) {
+        const char *slash = strrchr(library.dli_fname, '/');
+        say(to, "# Problematic frame:\n# C  [%s+0x%zx]  %s\n#\n",
+            slash != NULL ? slash + 1 : library.dli_fname,
+            (size_t)((const char *)place - (const char *)library.dli_fbase),
+            library.dli_sname != NULL ? library.dli_sname : "");
+    } else {
+        say(to, "# Problematic frame:\n# C  %p\n#\n", place);
+    }
+}
+
+static void put_java_stack(const struct report *to, const struct jrt_thread *thread)
+{
+    struct jrt_walk walk;
+    unsigned count = 0;
+    say(to, "\nJava frames (newest first):\n");
+    for (jrt_walk_start(&walk, thread); walk.fp != NULL && count < FRAMES_MAX;
+         jrt_walk_next(&walk)) {
+        char place[LINE / 2];
+        const struct jrt_frame *frame = jrt_frame_of(walk.fp);
+        jdk_describe_place(jrt_method_at(frame->method), jrt_exec->bytecode_index(frame), place,
+                           sizeof place);
+        say(to, "  %s\n", place);
+        count++;
+    }
+}
+
+static void put_registers(const struct report *to, const ucontext_t *context)
+{
+#ifdef __x86_64__
+    static const struct {
+        const char *name;
+        int index;
+    } registers[] = {{"RAX", REG_RAX}, {"RBX", REG_RBX}, {"RCX", REG_RCX}, {"RDX", REG_RDX},
+                     {"RSP", REG_RSP}, {"RBP", REG_RBP}, {"RSI", REG_RSI}, {"RDI", REG_RDI},
+                     {"R8 ", REG_R8},  {"R9 ", REG_R9},  {"R10", REG_R10}, {"R11", REG_R11},
+                     {"R12", REG_R12}, {"R13", REG_R13}, {"R14", REG_R14}, {"R15", REG_R15},
+                     {"RIP", REG_RIP}, {"EFL", REG_EFL}};
+    say(to, "\nRegisters:\n");
+    for (unsigned i = 0; i < ST_COUNT(registers); i++) {
+        say(to, "%s=0x%016llx%s", registers[i].name,
+            (unsigned long long)context->uc_mcontext.gregs[registers[i].index],
+            i % 4 == 3 ? "\n" : ", ");
+    }
+    say(to, "\n");
+#else
+    (void)to;
+    (void)context;
+#endif
+}
+
+static const void *place_of(const ucontext_t *context)
+{
+#ifdef __x86_64__
+    return (const void *)(uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+#else
+    (void)context;
+    return NULL;
+#endif
+}
+
+static void put_copy(const struct report *to, const char *path)
+{
+    char part[LINE];
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    for (ssize_t n; file >= 0 && (n = read(file, part, sizeof part)) > 0;) {
+        put(to, part, (size_t)n);
+    }
+    if (file >= 0) {
+        (void)close(file);
+    }
+}
+
+static void put_machine(const struct report *to)
+{
+    struct jgc_stats stats;
+    jgc_get_stats(&stats);
+    say(to, "\nVM arguments:\n");
+    for (uint32_t i = 0; i < jdk_options.argument_count; i++) {
+        say(to, "  %s\n", jdk_options.arguments[i]);
+    }
+    say(to,
+        "\nUptime: %.3f seconds\nHeap: %llu KiB used of %llu KiB, at most %llu KiB; metadata: %llu "
+        "KiB\n",
+        (double)jdk_uptime_ns() / 1e9, (unsigned long long)(stats.heap.used_bytes >> 10),
+        (unsigned long long)(stats.heap.committed_bytes >> 10),
+        (unsigned long long)(stats.heap.max_bytes >> 10),
+        (unsigned long long)(job_meta_used() >> 10));
+    say(to, "\nDynamic libraries:\n");
+    put_copy(to, "/proc/self/maps");
+    say(to, "\nLimits:\n");
+    put_copy(to, "/proc/self/limits");
+    say(to, "\nEND.\n");
+}
+
+static void put_all(const struct report *both, int number, const siginfo_t *info,
+                    const ucontext_t *context)
+{
+    const struct report file = {.file = both->file, .screen = -1};
+    const struct jrt_thread *thread = jrt_current();
+    say(&file, "siginfo: si_signo: %d (%s), si_code: %d, si_addr: %p\n", number, name_of(number),
+        info->si_code, info->si_addr);
+    put_registers(&file, context);
+    if (thread == NULL) {
+        say(&file, "\nThe thread is not attached to the machine.\n");
+    } else {
+        say(&file, "\nCurrent thread (%p), id %d\n", (const void *)thread, thread->os_id);
+        put_java_stack(&file, thread);
+    }
+    put_machine(&file);
+}
+
+static void crashed(int number, siginfo_t *info, void *context)
+{
+    char path[PATH_BYTES];
+    if (__atomic_exchange_n(&reporting, 1, __ATOMIC_SEQ_CST) != 0) {
+        static const char text[] = "\n[error occurred during error reporting]\n";
+        put(&(struct report){.file = -1, .screen = STDOUT_FILENO}, text, sizeof text - 1);
+        (void)signal(SIGABRT, SIG_DFL);
+        abort();
+    }
+    struct report both = {.file = open_file(path, sizeof path), .screen = STDOUT_FILENO};
+    put_summary(&both, number, place_of(context));
+    both.screen = -1;
+    if (both.file >= 0) {
+        const struct report screen = {.file = -1, .screen = STDOUT_FILENO};
+        say(&screen, "# An error report file with more information is saved as:\n# %s\n#\n", path);
+        put_all(&both, number, info, context);
+        (void)close(both.file);
+    }
+    (void)signal(SIGABRT, SIG_DFL);
+    abort();
+}
+
+void jdk_crash_watch(void)
+{
+    struct sigaction action = {.sa_sigaction = crashed,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    (void)snprintf(jre_version, sizeof jre_version, "OpenJDK Runtime Environment (%s)",
+                   jdk_property_get(&jdk_options, "java.home") != NULL
+                       ? jdk_property_get(&jdk_options, "java.home")
+                       : "");
+    (void)sigemptyset(&action.sa_mask);
+    for (unsigned i = 0; i < ST_COUNT(faults); i++) {
+        struct sigaction before;
+        if (sigaction(faults[i].number, NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
+            (void)sigaction(faults[i].number, &action, NULL);
+        }
+    }
+}
