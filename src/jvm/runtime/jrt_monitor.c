@@ -44,7 +44,8 @@ struct monitor {
     uint32_t hash;  /* [a] 0: none yet */
     jref_t object;  /* [table] weak; 0: unused */
     uint32_t next_unused;
-    struct waiter *waiters; /* [owner] in the order they came */
+    struct waiter *waiters;  /* [owner] in the order they came */
+    struct waiter *notified; /* [owner] those to wake when the monitor is released */
 };
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -179,11 +180,30 @@ static void enter_contended(struct jrt_thread *thread, struct monitor *monitor)
     jrt_to_vm(thread);
 }
 
+static void wake(struct jrt_thread *thread)
+{
+    __atomic_add_fetch(&thread->wake, 1, __ATOMIC_SEQ_CST);
+    os_futex_wake(&thread->wake, 1);
+}
+
+/* Wakes who was notified, the first when the monitor is free: sooner it would only sleep again. A
+ * waiter is gone once the monitor is free; its thread's `wake` is not. */
 static void release(struct monitor *monitor)
 {
+    struct jrt_thread *first = NULL;
+    if (monitor->notified != NULL) {
+        first = monitor->notified->thread;
+        for (struct waiter *other = monitor->notified->next; other != NULL; other = other->next) {
+            wake(other->thread);
+        }
+        monitor->notified = NULL;
+    }
     uint32_t before = __atomic_exchange_n(&monitor->owner, 0, __ATOMIC_RELEASE);
     if ((before & CONTENDED) != 0) {
         os_futex_wake(&monitor->owner, 1);
+    }
+    if (first != NULL) {
+        wake(first);
     }
 }
 
@@ -380,12 +400,6 @@ static void sleep_once(struct jrt_thread *thread, uint32_t seen, bool realtime, 
     __atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
 }
 
-static void wake(struct jrt_thread *thread)
-{
-    __atomic_add_fetch(&thread->wake, 1, __ATOMIC_SEQ_CST);
-    os_futex_wake(&thread->wake, 1);
-}
-
 static void add_waiter(struct monitor *monitor, struct waiter *waiter)
 {
     struct waiter **link = &monitor->waiters;
@@ -471,12 +485,17 @@ bool jrt_monitor_notify(struct jrt_thread *thread, struct job_object *object, bo
         return true; /* who waits inflates */
     }
     struct monitor *monitor = monitor_at(index_of(word));
+    struct waiter **last = &monitor->notified;
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
     while (monitor->waiters != NULL) {
         struct waiter *waiter = monitor->waiters;
-        struct jrt_thread *waiting = waiter->thread; /* the waiter is gone once it is notified */
         monitor->waiters = waiter->next;
+        waiter->next = NULL;
+        *last = waiter;
+        last = &waiter->next;
         __atomic_store_n(&waiter->notified, 1, __ATOMIC_RELEASE);
-        wake(waiting);
         if (!all) {
             break;
         }

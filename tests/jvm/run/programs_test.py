@@ -20,6 +20,9 @@ OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in (
 RUNS = [
     ("basics", ["-Xmx64m"], ["Basics"]),
     ("basics_stressed", ["-Xmx64m", "-XX:GCStress=5000"], ["Basics"]),
+    ("hello_at_each_allocation", ["-Xmx32m", "-XX:GCStress=1"], ["Hello"]),
+    ("allocations", ["-Xmx32m"], ["Allocations"]),
+    ("allocations_stressed", ["-Xmx32m", "-XX:GCStress=50"], ["Allocations"]),
     ("loaders", ["-Xmx32m"], ["Loaders"]),
     ("loaders_stressed", ["-Xmx32m", "-XX:GCStress=2000"], ["Loaders"]),
     *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "daemon", "cause")),
@@ -36,6 +39,8 @@ RUNS = [
     ("assertions", ["-ea"], ["Ends", "return"]),
     ("bad_option", ["-Xmx1x"], ["Ends", "return"]),
 ]
+# What takes minutes: only by name.
+LONG_RUNS = [("allocations_at_each_allocation", ["-Xmx32m", "-XX:GCStress=1"], ["Allocations"])]
 
 
 def skip(why):
@@ -56,7 +61,7 @@ def sanitizer(folder):
 def run(java, words, classes, more=None):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA", "_JAVA", "JDK"))}
     environment.update(more or {})
-    done = subprocess.run([*java, *words], cwd=classes, capture_output=True, timeout=120, env=environment)
+    done = subprocess.run([*java, *words], cwd=classes, capture_output=True, timeout=600, env=environment)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -83,9 +88,7 @@ def main():
         sources = [os.path.join(HERE, name) for name in os.listdir(HERE) if name.endswith(".java")]
         subprocess.run([f"{JDK}/bin/javac", "-nowarn", "-Xlint:none", "-XDignore.symbol.file", "-d", classes, *sources], check=True)
         failed = 0
-        for name, options, words in RUNS:
-            if only and name not in only:
-                continue
+        for name, options, words in RUNS if not only else [row for row in RUNS + LONG_RUNS if row[0] in only]:
             theirs = [option for option in options if "GCStress" not in option]
             expected = run([f"{JDK}/bin/java", *theirs, "-XX:+UseSerialGC"], words, classes)
             ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}", *options], words, classes, sanitizer(folder))
