@@ -60,6 +60,19 @@ int os_signal_number(const char *text)
     return real_time(name);
 }
 
+int os_signal_fault(int number, os_fault_handler_t *handler)
+{
+    struct sigaction before;
+    struct sigaction action = {.sa_sigaction = handler,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    (void)sigemptyset(&action.sa_mask);
+    int r = OS_CALL(sigaction(number, NULL, &before));
+    if (r < 0 || before.sa_handler != SIG_DFL) {
+        return r < 0 ? r : 1;
+    }
+    return OS_CALL(sigaction(number, &action, NULL));
+}
+
 const char *os_signal_name(int number)
 {
     for (size_t i = 0; i < ST_COUNT(signals); i++) {

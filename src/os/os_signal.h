@@ -1,6 +1,8 @@
 /* Signals by name. Pure, any thread. */
 #pragma once
 
+#include <signal.h>
+
 #include "base/attr.h"
 
 /* The number of a signal given as number (1 to 64) or as name in either case, with or without SIG:
@@ -15,6 +17,11 @@ typedef void os_signal_handler_t(int number);
 int os_signal_handle(int number, os_signal_handler_t *handler, os_signal_handler_t **ret_before);
 /* The handler that a signal has. 0 or -errno. */
 int os_signal_handler(int number, os_signal_handler_t **ret_handler);
+
+/* Has a fault (SIGSEGV and its like) handled, on the alternative stack where there is one, unless
+ * somebody handles it already. The handler does not return. 0, 1: somebody does, or -errno. */
+typedef void os_fault_handler_t(int number, siginfo_t *info, void *context);
+int os_signal_fault(int number, os_fault_handler_t *handler);
 
 /* "SIGTERM"; NULL for a number without a name. Static storage. */
 const char *os_signal_name(int number);

@@ -144,7 +144,7 @@ def command_list(programs):
             "| command | what it does |\n|---|---|\n")
     for program in programs:
         for words in pages(program):
-            summary = " ".join(run(program, *words, "--help").stdout.split("\n\n")[1].split())
+            summary = " ".join(shown_help(program, words).stdout.split("\n\n")[1].split())
             text += f"| `{' '.join([program, *words])}` | {summary} |\n"
     return text
 

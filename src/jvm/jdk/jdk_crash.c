@@ -2,7 +2,8 @@
  * The crash report: what is written when the process gets a signal that its code should never
  * cause, as HotSpot writes it: a summary on standard output and the whole in hs_err_pidN.log (or
  * where -XX:ErrorFile says), then the process aborts. Everything is written as it is found, by
- * functions that take no lock and no memory: what a second fault cuts off is already in the file.
+ * functions that take no memory and, but for the name of the place, no lock: what a second fault
+ * cuts off is already in the file.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -11,15 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <ucontext.h>
 #include <unistd.h>
 
-#include "jvm/gc/jgc.h"
 #include "jvm/jdk/jdk.h"
-#include "jvm/object/job_meta.h"
+#include "jvm/jdk/jdk_crash.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_stack.h"
+#include "os/os_file.h"
+#include "os/os_process.h"
+#include "os/os_signal.h"
 
 enum { LINE = 1024, FOLDER_BYTES = 4096, PATH_BYTES = FOLDER_BYTES + 64, FRAMES_MAX = 1024 };
 
@@ -41,7 +42,7 @@ static void put(const struct report *to, const char *text, size_t length)
     const int files[] = {to->screen, to->file};
     for (unsigned i = 0; i < ST_COUNT(files); i++) {
         for (size_t done = 0; files[i] >= 0 && done < length;) {
-            ssize_t n = write(files[i], text + done, length - done);
+            ssize_t n = os_write(files[i], text + done, length - done);
             if (n <= 0) {
                 break;
             }
@@ -82,29 +83,30 @@ static int open_file(char *path, size_t size)
         int before = percent != NULL ? (int)(percent - wanted) : (int)strlen(wanted);
         char process[16] = "";
         if (percent != NULL) {
-            (void)snprintf(process, sizeof process, "%d", getpid());
+            (void)snprintf(process, sizeof process, "%d", os_getpid());
         }
         (void)snprintf(path, size, "%.*s%s%s", before, wanted, process,
                        percent != NULL ? percent + 2 : "");
-        file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        file = os_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     }
     const char *const folders[] = {".", "/tmp"};
     for (unsigned i = 0; file < 0 && i < ST_COUNT(folders); i++) {
         char here[FOLDER_BYTES];
-        const char *folder = i == 0 && getcwd(here, sizeof here) != NULL ? here : folders[i];
-        (void)snprintf(path, size, "%s/hs_err_pid%d.log", folder, getpid());
-        file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        const char *folder = i == 0 && os_getcwd(here, sizeof here) >= 0 ? here : folders[i];
+        (void)snprintf(path, size, "%s/hs_err_pid%d.log", folder, os_getpid());
+        file = os_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
     }
     return file;
 }
 
 static void put_summary(const struct report *to, int number, const void *place)
 {
+    const struct jrt_thread *thread = jrt_current();
     Dl_info library = {.dli_fname = NULL};
     say(to,
         "#\n# A fatal error has been detected by the Java Runtime Environment:\n#\n"
-        "#  %s (0x%x) at pc=%p, pid=%d, tid=%ld\n#\n",
-        name_of(number), (unsigned)number, place, getpid(), syscall(SYS_gettid));
+        "#  %s (0x%x) at pc=%p, pid=%d, tid=%d\n#\n",
+        name_of(number), (unsigned)number, place, os_getpid(), thread != NULL ? thread->os_id : 0);
     say(to, "# JRE version: %s\n# Java VM: %s (%s, interpreted mode, linux-amd64)\n", jre_version,
         JDK_VM_NAME, STRATA_VERSION);
     if (dladdr(place, &library) != 0 && library.dli_fname != NULL) {
@@ -134,67 +136,36 @@ static void put_java_stack(const struct report *to, const struct jrt_thread *thr
     }
 }
 
-static void put_registers(const struct report *to, const ucontext_t *context)
+static void put_registers(const struct report *to, const void *context)
 {
-#ifdef __x86_64__
-    static const struct {
-        const char *name;
-        int index;
-    } registers[] = {{"RAX", REG_RAX}, {"RBX", REG_RBX}, {"RCX", REG_RCX}, {"RDX", REG_RDX},
-                     {"RSP", REG_RSP}, {"RBP", REG_RBP}, {"RSI", REG_RSI}, {"RDI", REG_RDI},
-                     {"R8 ", REG_R8},  {"R9 ", REG_R9},  {"R10", REG_R10}, {"R11", REG_R11},
-                     {"R12", REG_R12}, {"R13", REG_R13}, {"R14", REG_R14}, {"R15", REG_R15},
-                     {"RIP", REG_RIP}, {"EFL", REG_EFL}};
+    uint64_t value;
+    const char *name;
     say(to, "\nRegisters:\n");
-    for (unsigned i = 0; i < ST_COUNT(registers); i++) {
-        say(to, "%s=0x%016llx%s", registers[i].name,
-            (unsigned long long)context->uc_mcontext.gregs[registers[i].index],
-            i % 4 == 3 ? "\n" : ", ");
+    for (unsigned i = 0; (name = jdk_crash_register(context, i, &value)) != NULL; i++) {
+        say(to, "%s=0x%016llx%s", name, (unsigned long long)value, i % 4 == 3 ? "\n" : ", ");
     }
     say(to, "\n");
-#else
-    (void)to;
-    (void)context;
-#endif
-}
-
-static const void *place_of(const ucontext_t *context)
-{
-#ifdef __x86_64__
-    return (const void *)(uintptr_t)context->uc_mcontext.gregs[REG_RIP];
-#else
-    (void)context;
-    return NULL;
-#endif
 }
 
 static void put_copy(const struct report *to, const char *path)
 {
     char part[LINE];
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    for (ssize_t n; file >= 0 && (n = read(file, part, sizeof part)) > 0;) {
+    int file = os_open(path, O_RDONLY, 0);
+    for (ssize_t n; file >= 0 && (n = os_read(file, part, sizeof part)) > 0;) {
         put(to, part, (size_t)n);
     }
     if (file >= 0) {
-        (void)close(file);
+        os_close(&file);
     }
 }
 
 static void put_machine(const struct report *to)
 {
-    struct jgc_stats stats;
-    jgc_get_stats(&stats);
     say(to, "\nVM arguments:\n");
     for (uint32_t i = 0; i < jdk_options.argument_count; i++) {
         say(to, "  %s\n", jdk_options.arguments[i]);
     }
-    say(to,
-        "\nUptime: %.3f seconds\nHeap: %llu KiB used of %llu KiB, at most %llu KiB; metadata: %llu "
-        "KiB\n",
-        (double)jdk_uptime_ns() / 1e9, (unsigned long long)(stats.heap.used_bytes >> 10),
-        (unsigned long long)(stats.heap.committed_bytes >> 10),
-        (unsigned long long)(stats.heap.max_bytes >> 10),
-        (unsigned long long)(job_meta_used() >> 10));
+    say(to, "\nUptime: %.3f seconds\n", (double)jdk_uptime_ns() / 1e9);
     say(to, "\nDynamic libraries:\n");
     put_copy(to, "/proc/self/maps");
     say(to, "\nLimits:\n");
@@ -203,7 +174,7 @@ static void put_machine(const struct report *to)
 }
 
 static void put_all(const struct report *both, int number, const siginfo_t *info,
-                    const ucontext_t *context)
+                    const void *context)
 {
     const struct report file = {.file = both->file, .screen = -1};
     const struct jrt_thread *thread = jrt_current();
@@ -225,35 +196,27 @@ static void crashed(int number, siginfo_t *info, void *context)
     if (__atomic_exchange_n(&reporting, 1, __ATOMIC_SEQ_CST) != 0) {
         static const char text[] = "\n[error occurred during error reporting]\n";
         put(&(struct report){.file = -1, .screen = STDOUT_FILENO}, text, sizeof text - 1);
-        (void)signal(SIGABRT, SIG_DFL);
-        abort();
+        jdk_host->abort();
     }
     struct report both = {.file = open_file(path, sizeof path), .screen = STDOUT_FILENO};
-    put_summary(&both, number, place_of(context));
+    put_summary(&both, number, jdk_crash_place(context));
     both.screen = -1;
     if (both.file >= 0) {
         const struct report screen = {.file = -1, .screen = STDOUT_FILENO};
         say(&screen, "# An error report file with more information is saved as:\n# %s\n#\n", path);
         put_all(&both, number, info, context);
-        (void)close(both.file);
+        os_close(&both.file);
     }
-    (void)signal(SIGABRT, SIG_DFL);
-    abort();
+    jdk_host->abort();
 }
 
 void jdk_crash_watch(void)
 {
-    struct sigaction action = {.sa_sigaction = crashed,
-                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     (void)snprintf(jre_version, sizeof jre_version, "OpenJDK Runtime Environment (%s)",
                    jdk_property_get(&jdk_options, "java.home") != NULL
                        ? jdk_property_get(&jdk_options, "java.home")
                        : "");
-    (void)sigemptyset(&action.sa_mask);
     for (unsigned i = 0; i < ST_COUNT(faults); i++) {
-        struct sigaction before;
-        if (sigaction(faults[i].number, NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
-            (void)sigaction(faults[i].number, &action, NULL);
-        }
+        (void)os_signal_fault(faults[i].number, crashed);
     }
 }
