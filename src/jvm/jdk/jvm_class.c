@@ -147,11 +147,12 @@ jclass JVM_LookupDefineClass(JNIEnv *env, jclass lookup, const char *name, const
                                         .class_data = jrt_get(class_data)};
     struct jrt_class *class =
         jrt_define_class(thread, (struct jrt_loader *)job_at(host->loader), &definition);
-    if (class != NULL &&
+    jclass local = jdk_local_class(thread, class); /* a hidden class lives by it alone */
+    if (local != NULL &&
         ((hidden && !jrt_link_class(thread, class)) || (init && !jrt_init_class(thread, class)))) {
-        class = NULL;
+        local = NULL;
     }
-    JDK_RETURN(jdk_local_class(thread, class));
+    JDK_RETURN(local);
 }
 
 /* ---- what a class is ---- */

@@ -336,7 +336,10 @@ struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader 
         return NULL;
     }
     log_load(class, definition->source);
-    return add_to_loader(thread, class) ? class : NULL;
+    bool added = add_to_loader(thread, class);
+    /* Held until here: nothing else keeps a new class, and what its mirror refers to, alive. */
+    __asm__ volatile("" : : "r"(mirror));
+    return added ? class : NULL;
 }
 
 struct jrt_class *jrt_boot_class(struct jrt_thread *thread, job_offset_t name)
