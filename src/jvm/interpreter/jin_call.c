@@ -132,6 +132,9 @@ static uint64_t call_function(struct jrt_thread *thread, const struct jrt_method
     jrt_to_native(thread);
     uint64_t word = stub(function, &thread->jni, self, fp + (fixed ? 0 : 1));
     jrt_to_vm(thread);
+    if (__atomic_load_n(&thread->poll, __ATOMIC_RELAXED) != 0) {
+        jrt_poll(thread); /* while the handle that was returned keeps its object */
+    }
     word = narrow(method->return_type, word);
     jrt_locals_pop(thread, &mark);
     return word;
@@ -153,12 +156,6 @@ static bool run_native(struct jrt_thread *thread, struct jrt_method *method, uni
         return jrt_throw_oom(thread, JRT_OOM_METASPACE);
     }
     ret_result->word = call_function(thread, method, fp, stub);
-    if (__atomic_load_n(&thread->poll, __ATOMIC_RELAXED) != 0) {
-        fp[-2].word =
-            ret_result
-                ->word; /* where the poll's collection sees it: the header is not needed any more */
-        jrt_poll(thread);
-    }
     return !jrt_failed(thread);
 }
 

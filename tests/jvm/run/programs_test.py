@@ -22,6 +22,7 @@ RUNS = [
     ("basics_stressed", ["-Xmx64m", "-XX:GCStress=5000"], ["Basics"]),
     ("hello_at_each_allocation", ["-Xmx32m", "-XX:GCStress=1"], ["Hello"]),
     ("allocations", ["-Xmx32m"], ["Allocations"]),
+    ("allocations_stressed", ["-Xmx32m", "-XX:GCStress=50"], ["Allocations"]),
     ("loaders", ["-Xmx32m"], ["Loaders"]),
     ("loaders_stressed", ["-Xmx32m", "-XX:GCStress=2000"], ["Loaders"]),
     *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "daemon", "cause")),
@@ -39,7 +40,7 @@ RUNS = [
     ("bad_option", ["-Xmx1x"], ["Ends", "return"]),
 ]
 # What takes minutes: only by name.
-LONG_RUNS = [("allocations_stressed", ["-Xmx32m", "-XX:GCStress=50"], ["Allocations"]), ("allocations_at_each_allocation", ["-Xmx32m", "-XX:GCStress=1"], ["Allocations"])]
+LONG_RUNS = [("allocations_at_each_allocation", ["-Xmx32m", "-XX:GCStress=1"], ["Allocations"])]
 
 
 def skip(why):
