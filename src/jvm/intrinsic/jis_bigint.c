@@ -142,7 +142,9 @@ JIS(multiply_to_len)
     int32_t y_length = args[3].i;
     const uint32_t *x = jis_ints(jis_array(&args[0]), 0, x_length);
     const uint32_t *y = jis_ints(jis_array(&args[2]), 0, y_length);
-    if (x == NULL || y == NULL || x_length == 0 || y_length == 0 ||
+    bool aliased = args[4].ref.word != 0 &&
+                   (args[4].ref.word == args[0].ref.word || args[4].ref.word == args[2].ref.word);
+    if (x == NULL || y == NULL || x_length == 0 || y_length == 0 || aliased ||
         (int64_t)x_length + y_length > JOB_ARRAY_MAX) {
         return false;
     }
@@ -178,7 +180,7 @@ JIS(square_to_len)
     const uint32_t *x = jis_ints(jis_array(&args[0]), 0, length);
     struct job_array *z = jis_array(&args[2]);
     if (x == NULL || length == 0 || length > JOB_ARRAY_MAX / 2 || z_length != 2 * length ||
-        (z != NULL && z->length > z_length)) {
+        (z != NULL && (z->length > z_length || args[2].ref.word == args[0].ref.word))) {
         return false;
     }
     size_t count = limbs_of(length);

@@ -191,7 +191,8 @@ JIS(cbc_decrypt)
 struct counting {
     struct cipher cipher;
     uint8_t *counter, *stream; /* a block each, of the mode */
-    int32_t *used;             /* bytes of the stream */
+    int32_t *used_at;          /* of the mode */
+    int32_t used;              /* bytes of the stream */
 };
 
 static bool take_counting(const struct job_object *mode, struct counting *ret)
@@ -203,9 +204,10 @@ static bool take_counting(const struct job_object *mode, struct counting *ret)
     ret->counter =
         jis_bytes((struct job_array *)jis_referred(&counter_bytes, mode), 0, JIS_AES_BLOCK);
     ret->stream = jis_bytes((struct job_array *)jis_referred(&key_stream, mode), 0, JIS_AES_BLOCK);
-    ret->used = job_field(mode, used_at);
-    return ret->counter != NULL && ret->stream != NULL && *ret->used >= 0 &&
-           *ret->used <= JIS_AES_BLOCK;
+    ret->used_at = job_field(mode, used_at);
+    ret->used = *ret->used_at; /* once: another thread may write it */
+    return ret->counter != NULL && ret->stream != NULL && ret->used >= 0 &&
+           ret->used <= JIS_AES_BLOCK;
 }
 
 static void increment(uint8_t counter[JIS_AES_BLOCK])
@@ -224,8 +226,8 @@ JIS(ctr_crypt)
         return false;
     }
     int32_t at = 0;
-    while (at < count && *c.used < JIS_AES_BLOCK) {
-        out[at] = in[at] ^ c.stream[(*c.used)++];
+    while (at < count && c.used < JIS_AES_BLOCK) {
+        out[at] = in[at] ^ c.stream[c.used++];
         at++;
     }
     while (at < count) {
@@ -239,9 +241,10 @@ JIS(ctr_crypt)
         encrypt(&c.cipher, stream, stream, blocks);
         add(out + at, in + at, stream, bytes);
         memcpy(c.stream, stream + JIS_AES_BLOCK * (blocks - 1), JIS_AES_BLOCK);
-        *c.used = (int32_t)(bytes - JIS_AES_BLOCK * (blocks - 1));
+        c.used = (int32_t)(bytes - JIS_AES_BLOCK * (blocks - 1));
         at += (int32_t)bytes;
     }
+    *c.used_at = c.used;
     result->word = (uint32_t)count;
     return true;
 }

@@ -334,6 +334,8 @@ public class Intrinsics {
     }
 
     public static void main(String[] arguments) throws Exception {
+        calls("java.math.BigInteger", null, "implMultiplyToLen", "implSquareToLen", "implMulAdd", "shiftLeftImplWorker",
+            "shiftRightImplWorker");
         calls("java.util.Base64$Encoder", Base64.getEncoder(), "encodeBlock");
         calls("java.util.Base64$Decoder", Base64.getDecoder(), "decodeBlock");
         calls("java.lang.StringLatin1", null, "equals", "charAt", "hashCode", "compareTo", "compareToUTF16", "indexOf", "indexOfChar", "inflate");
