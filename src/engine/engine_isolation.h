@@ -29,6 +29,9 @@ struct engine_isolation {
     bool files; /* its root, volumes and network are the engine's to make before it starts */
     /* Completes a config without an image, from `arena`. NULL: there is nothing to complete. */
     int (*complete)(struct engine_config *config, struct json_doc *arena, struct st_err *err);
+    /* Fills a folder with what the root of an instance without an image begins with. NULL: such
+     * instances have no root. */
+    int (*root)(const char *folder, struct st_err *err);
     /* Refuses by name what this isolation does not have, of a config that the image's own was
      * merged into. NULL: it has everything. */
     int (*check)(const struct engine_config *config, struct st_err *err);
@@ -73,11 +76,6 @@ int engine_container_exec(struct engine_instance *instance,
                           struct st_err *err);
 int engine_container_failure(const struct engine_launch *launch, int exit_code, const char *said,
                              struct st_err *err);
-
-/* ---- engine_jvm.c ---- */
-
-/* Fills the folder with what the root of an instance without an image begins with. */
-int engine_jvm_root(const char *folder, struct st_err *err);
 
 /* ---- engine_oci.c: config.json for engine_container ---- */
 

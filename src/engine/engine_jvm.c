@@ -165,7 +165,7 @@ static int write_names(int root, const char *path, const char *text)
 }
 
 /* Whatever an earlier start left half made is made whole. */
-int engine_jvm_root(const char *folder, struct st_err *err)
+static int make_root(const char *folder, struct st_err *err)
 {
     static const struct {
         const char *path;
@@ -198,6 +198,7 @@ const struct engine_isolation engine_jvm = {
     .name = "jvm",
     .files = true,
     .complete = complete,
+    .root = make_root,
     .prepare = engine_container_prepare,
     .clean = engine_container_clean,
     .freeze = engine_container_freeze,

@@ -63,7 +63,7 @@ static int own_layer(const struct engine_instance *instance, struct st_buf *to, 
     }
     int r = os_make_dirs(AT_FDCWD, lower, 0755);
     r = r < 0 ? st_fail_os(err, r, "making the root of %s", instance->config->name)
-              : engine_jvm_root(lower, err);
+              : engine_isolation_of(instance->config)->root(lower, err);
     if (r < 0) {
         return r;
     }

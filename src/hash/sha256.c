@@ -4,7 +4,7 @@
 
 #include "base/attr.h"
 
-static const uint32_t round_constants[64] = {
+const uint32_t hash_sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -63,17 +63,24 @@ static void compress(uint32_t state[8], const uint8_t *block)
     }
     /* Eight rounds bring each variable back to its own place, so that they stay in registers. */
     for (unsigned t = 0; t < 64; t += 8) {
-        compress_round(v, 0, w[t] + round_constants[t]);
-        compress_round(v, 1, w[t + 1] + round_constants[t + 1]);
-        compress_round(v, 2, w[t + 2] + round_constants[t + 2]);
-        compress_round(v, 3, w[t + 3] + round_constants[t + 3]);
-        compress_round(v, 4, w[t + 4] + round_constants[t + 4]);
-        compress_round(v, 5, w[t + 5] + round_constants[t + 5]);
-        compress_round(v, 6, w[t + 6] + round_constants[t + 6]);
-        compress_round(v, 7, w[t + 7] + round_constants[t + 7]);
+        compress_round(v, 0, w[t] + hash_sha256_constants[t]);
+        compress_round(v, 1, w[t + 1] + hash_sha256_constants[t + 1]);
+        compress_round(v, 2, w[t + 2] + hash_sha256_constants[t + 2]);
+        compress_round(v, 3, w[t + 3] + hash_sha256_constants[t + 3]);
+        compress_round(v, 4, w[t + 4] + hash_sha256_constants[t + 4]);
+        compress_round(v, 5, w[t + 5] + hash_sha256_constants[t + 5]);
+        compress_round(v, 6, w[t + 6] + hash_sha256_constants[t + 6]);
+        compress_round(v, 7, w[t + 7] + hash_sha256_constants[t + 7]);
     }
     for (unsigned i = 0; i < 8; i++) {
         state[i] += v[i];
+    }
+}
+
+void hash_sha256_blocks(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+    for (; count > 0; count--, blocks += 64) {
+        compress(state, blocks);
     }
 }
 
@@ -102,11 +109,9 @@ void hash_sha256_add(struct hash_sha256 *hash, const void *bytes, size_t size)
         }
         compress(hash->state, hash->block);
     }
-    for (; size >= 64; at += 64, size -= 64) {
-        compress(hash->state, at);
-    }
-    if (size > 0) {
-        __builtin_memcpy(hash->block, at, size);
+    hash_sha256_blocks(hash->state, at, size / 64);
+    if (size % 64 > 0) {
+        __builtin_memcpy(hash->block, at + size / 64 * 64, size % 64);
     }
 }
 

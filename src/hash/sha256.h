@@ -24,6 +24,11 @@ void hash_sha256_end(struct hash_sha256 *hash, uint8_t ret_digest[HASH_SHA256_SI
 /* All in one. */
 void hash_sha256_of(const void *bytes, size_t size, uint8_t ret_digest[HASH_SHA256_SIZE]);
 
+/* The compression function alone: `count` blocks of 64 bytes into a state (section 6.2.2), and the
+ * constants of its rounds. */
+void hash_sha256_blocks(uint32_t state[8], const uint8_t *blocks, size_t count);
+extern const uint32_t hash_sha256_constants[64];
+
 /* Lower-case hexadecimal digits and a zero. */
 void hash_sha256_hex(const uint8_t digest[HASH_SHA256_SIZE],
                      char ret_text[2 * HASH_SHA256_SIZE + 1]);

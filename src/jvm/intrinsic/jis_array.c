@@ -4,12 +4,6 @@
 #include "jvm/intrinsic/jis_priv.h"
 #include "jvm/runtime/jrt_known.h"
 
-static bool give(union jrt_slot *result, int32_t value)
-{
-    result->word = (uint32_t)value;
-    return true;
-}
-
 /* Where two places differ first, in bytes; `count`: nowhere. */
 static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t count)
 {
@@ -32,10 +26,10 @@ static bool equal(const union jrt_slot *args, unsigned elements_at, unsigned shi
     const struct job_array *a = jis_array(&args[0]);
     const struct job_array *b = jis_array(&args[1]);
     if (a == NULL || b == NULL || a == b || a->length != b->length) {
-        return give(result, a == b);
+        return jis_give(result, a == b);
     }
-    return give(result, memcmp((const char *)a + elements_at, (const char *)b + elements_at,
-                               (size_t)(uint32_t)a->length << shift) == 0);
+    return jis_give(result, memcmp((const char *)a + elements_at, (const char *)b + elements_at,
+                                   (size_t)(uint32_t)a->length << shift) == 0);
 }
 
 JIS(equal_bytes)
@@ -89,7 +83,7 @@ JIS(vectorized_mismatch)
         return false;
     }
     size_t at = first_difference(a, b, bytes);
-    return give(result, at < bytes ? (int32_t)(at >> shift) : -1);
+    return jis_give(result, at < bytes ? (int32_t)(at >> shift) : -1);
 }
 
 static uint32_t hash_step(uint32_t hash, uint32_t element)
@@ -106,7 +100,7 @@ JIS(hash_bytes)
     for (int32_t i = 0; bytes != NULL && i < array->length; i++) {
         hash = hash_step(hash, (uint32_t)(int32_t)(int8_t)bytes[i]);
     }
-    return give(result, (int32_t)hash);
+    return jis_give(result, (int32_t)hash);
 }
 
 JIS(hash_ints)
@@ -117,7 +111,7 @@ JIS(hash_ints)
     for (int32_t i = 0; ints != NULL && i < array->length; i++) {
         hash = hash_step(hash, ints[i]);
     }
-    return give(result, (int32_t)hash);
+    return jis_give(result, (int32_t)hash);
 }
 
 /* Arrays.fill of all */

@@ -254,42 +254,37 @@ static bool montgomery(const uint32_t *a, const uint32_t *b, const uint32_t *n, 
     return true;
 }
 
-static bool is_montgomery_length(int32_t length)
+/* What both methods do with their slots: a * b into the array `product`, which is the result. */
+static bool montgomery_into(const union jrt_slot *a, const union jrt_slot *b,
+                            const union jrt_slot *n, int32_t length, uint64_t inverse,
+                            const union jrt_slot *product, union jrt_slot *result)
 {
-    return length > 0 && length <= MONTGOMERY_INTS && length % 2 == 0;
+    const struct job_array *to = jis_array(product);
+    if (length <= 0 || length > MONTGOMERY_INTS || length % 2 != 0 || to == NULL ||
+        to->length != 2 * length) {
+        return false;
+    }
+    const uint32_t *left = jis_ints(jis_array(a), 0, length);
+    const uint32_t *right = jis_ints(jis_array(b), 0, length);
+    const uint32_t *modulus = jis_ints(jis_array(n), 0, length);
+    if (left == NULL || right == NULL || modulus == NULL ||
+        !montgomery(left, right, modulus, length, inverse, jis_ints(to, 0, 2 * length))) {
+        return false;
+    }
+    result->word = product->ref.word;
+    return true;
 }
 
 /* (int[] a, int[] b, int[] n, int len, long inv, int[] product) */
 JIS(montgomery_multiply)
 {
-    int32_t length = args[3].i;
-    const struct job_array *product = jis_array(&args[6]);
-    const uint32_t *a = jis_ints(jis_array(&args[0]), 0, length);
-    const uint32_t *b = jis_ints(jis_array(&args[1]), 0, length);
-    const uint32_t *n = jis_ints(jis_array(&args[2]), 0, length);
-    if (!is_montgomery_length(length) || a == NULL || b == NULL || n == NULL || product == NULL ||
-        product->length != 2 * length ||
-        !montgomery(a, b, n, length, args[4].word, jis_ints(product, 0, 2 * length))) {
-        return false;
-    }
-    result->word = args[6].ref.word;
-    return true;
+    return montgomery_into(&args[0], &args[1], &args[2], args[3].i, args[4].word, &args[6], result);
 }
 
 /* (int[] a, int[] n, int len, long inv, int[] product) */
 JIS(montgomery_square)
 {
-    int32_t length = args[2].i;
-    const struct job_array *product = jis_array(&args[5]);
-    const uint32_t *a = jis_ints(jis_array(&args[0]), 0, length);
-    const uint32_t *n = jis_ints(jis_array(&args[1]), 0, length);
-    if (!is_montgomery_length(length) || a == NULL || n == NULL || product == NULL ||
-        product->length != 2 * length ||
-        !montgomery(a, a, n, length, args[3].word, jis_ints(product, 0, 2 * length))) {
-        return false;
-    }
-    result->word = args[5].ref.word;
-    return true;
+    return montgomery_into(&args[0], &args[0], &args[1], args[2].i, args[3].word, &args[5], result);
 }
 
 /* (int[] to, int[] from, int at, int bits, int count): to[at + i] = from[i], from[i + 1] << bits.

@@ -7,12 +7,6 @@
 
 #include "jvm/intrinsic/jis_priv.h"
 
-static bool give_int(union jrt_slot *result, int32_t value)
-{
-    result->word = (uint32_t)value;
-    return true;
-}
-
 static bool give_long(union jrt_slot *result, int64_t value)
 {
     result->j = value;
@@ -106,7 +100,7 @@ JIS(math_rint)
 JIS(abs_int)
 {
     int32_t value = args[0].i;
-    return give_int(result, (int32_t)(value < 0 ? 0 - (uint32_t)value : (uint32_t)value));
+    return jis_give(result, (int32_t)(value < 0 ? 0 - (uint32_t)value : (uint32_t)value));
 }
 
 JIS(abs_long)
@@ -117,7 +111,7 @@ JIS(abs_long)
 
 JIS(abs_float)
 {
-    return give_int(result, args[0].i & INT32_MAX);
+    return jis_give(result, args[0].i & INT32_MAX);
 }
 
 JIS(abs_double)
@@ -127,12 +121,12 @@ JIS(abs_double)
 
 JIS(max_int)
 {
-    return give_int(result, args[0].i >= args[1].i ? args[0].i : args[1].i);
+    return jis_give(result, args[0].i >= args[1].i ? args[0].i : args[1].i);
 }
 
 JIS(min_int)
 {
-    return give_int(result, args[0].i <= args[1].i ? args[0].i : args[1].i);
+    return jis_give(result, args[0].i <= args[1].i ? args[0].i : args[1].i);
 }
 
 JIS(max_long)
@@ -178,7 +172,7 @@ JIS(min_float)
 JIS(add_exact)
 {
     int32_t sum;
-    return !__builtin_add_overflow(args[0].i, args[1].i, &sum) && give_int(result, sum);
+    return !__builtin_add_overflow(args[0].i, args[1].i, &sum) && jis_give(result, sum);
 }
 
 JIS(add_exact_long)
@@ -191,7 +185,7 @@ JIS(subtract_exact)
 {
     int32_t difference;
     return !__builtin_sub_overflow(args[0].i, args[1].i, &difference) &&
-           give_int(result, difference);
+           jis_give(result, difference);
 }
 
 JIS(subtract_exact_long)
@@ -204,7 +198,7 @@ JIS(subtract_exact_long)
 JIS(multiply_exact)
 {
     int32_t product;
-    return !__builtin_mul_overflow(args[0].i, args[1].i, &product) && give_int(result, product);
+    return !__builtin_mul_overflow(args[0].i, args[1].i, &product) && jis_give(result, product);
 }
 
 JIS(multiply_exact_long)
@@ -220,39 +214,39 @@ JIS(multiply_high)
 
 JIS(bit_count)
 {
-    return give_int(result, __builtin_popcount((uint32_t)args[0].i));
+    return jis_give(result, __builtin_popcount((uint32_t)args[0].i));
 }
 
 JIS(bit_count_long)
 {
-    return give_int(result, __builtin_popcountll(args[0].word));
+    return jis_give(result, __builtin_popcountll(args[0].word));
 }
 
 JIS(leading_zeros)
 {
     uint32_t word = (uint32_t)args[0].i;
-    return give_int(result, word != 0 ? __builtin_clz(word) : 32);
+    return jis_give(result, word != 0 ? __builtin_clz(word) : 32);
 }
 
 JIS(leading_zeros_long)
 {
-    return give_int(result, args[0].word != 0 ? __builtin_clzll(args[0].word) : 64);
+    return jis_give(result, args[0].word != 0 ? __builtin_clzll(args[0].word) : 64);
 }
 
 JIS(trailing_zeros)
 {
     uint32_t word = (uint32_t)args[0].i;
-    return give_int(result, word != 0 ? __builtin_ctz(word) : 32);
+    return jis_give(result, word != 0 ? __builtin_ctz(word) : 32);
 }
 
 JIS(trailing_zeros_long)
 {
-    return give_int(result, args[0].word != 0 ? __builtin_ctzll(args[0].word) : 64);
+    return jis_give(result, args[0].word != 0 ? __builtin_ctzll(args[0].word) : 64);
 }
 
 JIS(reverse_bytes)
 {
-    return give_int(result, (int32_t)__builtin_bswap32((uint32_t)args[0].i));
+    return jis_give(result, (int32_t)__builtin_bswap32((uint32_t)args[0].i));
 }
 
 JIS(reverse_bytes_long)
@@ -262,7 +256,7 @@ JIS(reverse_bytes_long)
 
 JIS(float_to_bits)
 {
-    return give_int(result, isnan(args[0].f) ? 0x7fc00000 : args[0].i);
+    return jis_give(result, isnan(args[0].f) ? 0x7fc00000 : args[0].i);
 }
 
 JIS(double_to_bits)
@@ -273,7 +267,7 @@ JIS(double_to_bits)
 /* (int index, int length, ...): an index that is in range. */
 JIS(check_index)
 {
-    return args[0].i >= 0 && args[0].i < args[1].i && give_int(result, args[0].i);
+    return args[0].i >= 0 && args[0].i < args[1].i && jis_give(result, args[0].i);
 }
 
 /* A float's or double's bits are its slot. */

@@ -16,6 +16,13 @@
     bool jis_##id(struct jrt_thread *thread ST_UNUSED, const union jrt_slot *args ST_UNUSED,       \
                   union jrt_slot *result ST_UNUSED)
 
+/* An int or boolean as the result; true. */
+static inline bool jis_give(union jrt_slot *result, int32_t value)
+{
+    result->word = (uint32_t)value;
+    return true;
+}
+
 static inline struct job_array *jis_array(const union jrt_slot *slot)
 {
     return (struct job_array *)job_from_ref(slot->ref);

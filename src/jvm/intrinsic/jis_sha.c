@@ -1,17 +1,12 @@
 /* SHA-1 and the SHA-2 family (FIPS 180-4). */
+#include "hash/sha256.h"
 #include "jvm/intrinsic/jis_cpu.h"
 #include "jvm/intrinsic/jis_digest.h"
 #include "jvm/intrinsic/jis_priv.h"
-#include "jvm/intrinsic/jis_sha_constants.h"
 
 static inline uint32_t left(uint32_t word, unsigned by)
 {
     return word << by | word >> (32 - by);
-}
-
-static inline uint32_t right(uint32_t word, unsigned by)
-{
-    return word >> by | word << (32 - by);
 }
 
 static inline uint64_t right64(uint64_t word, unsigned by)
@@ -59,17 +54,6 @@ void jis_sha1(uint32_t state[5], const uint8_t *blocks, size_t count)
 }
 
 /* The first bits of the fractional parts of the cube roots of the first primes. */
-const uint32_t jis_sha256_constants[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
-};
-
 static const uint64_t sha512_constants[80] = {
     0x428a2f98d728ae22, 0x7137449123ef65cd, 0xb5c0fbcfec4d3b2f, 0xe9b5dba58189dbbc,
     0x3956c25bf348b538, 0x59f111f1b605d019, 0x923f82a4af194f9b, 0xab1c5ed5da6d8118,
@@ -92,44 +76,6 @@ static const uint64_t sha512_constants[80] = {
     0x28db77f523047d84, 0x32caab7b40c72493, 0x3c9ebe0a15c9bebc, 0x431d67c49c100d4c,
     0x4cc5d4becb3e42b6, 0x597f299cfc657e2a, 0x5fcb6fab3ad6faec, 0x6c44198c4a475817,
 };
-
-void jis_sha256(uint32_t state[8], const uint8_t *blocks, size_t count)
-{
-    for (; count > 0; count--, blocks += 64) {
-        uint32_t w[64];
-        for (unsigned i = 0; i < 16; i++) {
-            w[i] = jis_load_be32(blocks + (size_t)4 * i);
-        }
-        for (unsigned i = 16; i < 64; i++) {
-            uint32_t x = w[i - 15];
-            uint32_t y = w[i - 2];
-            w[i] = w[i - 16] + (right(x, 7) ^ right(x, 18) ^ x >> 3) + w[i - 7] +
-                   (right(y, 17) ^ right(y, 19) ^ y >> 10);
-        }
-        uint32_t s[8];
-        __builtin_memcpy(s, state, sizeof s);
-#pragma GCC unroll 8
-        for (unsigned i = 0; i < 64; i++) {
-            uint32_t e = s[4];
-            uint32_t a = s[0];
-            uint32_t first = s[7] + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) +
-                             (s[6] ^ (e & (s[5] ^ s[6]))) + jis_sha256_constants[i] + w[i];
-            uint32_t second =
-                (right(a, 2) ^ right(a, 13) ^ right(a, 22)) + ((a & s[1]) | (s[2] & (a | s[1])));
-            s[7] = s[6];
-            s[6] = s[5];
-            s[5] = e;
-            s[4] = s[3] + first;
-            s[3] = s[2];
-            s[2] = s[1];
-            s[1] = a;
-            s[0] = first + second;
-        }
-        for (unsigned i = 0; i < 8; i++) {
-            state[i] += s[i];
-        }
-    }
-}
 
 void jis_sha512(uint64_t state[8], const uint8_t *blocks, size_t count)
 {
@@ -176,5 +122,5 @@ jis_compress_t *jis_sha1_best(void)
 
 jis_compress_t *jis_sha256_best(void)
 {
-    return jis_cpu()->sha ? jis_sha256_cpu : jis_sha256;
+    return jis_cpu()->sha ? jis_sha256_cpu : hash_sha256_blocks;
 }

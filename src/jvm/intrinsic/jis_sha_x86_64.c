@@ -1,8 +1,8 @@
 /* SHA-1 and SHA-256 by the CPU's SHA instructions (Intel SDM volume 2, SHA1RNDS4 and its kind). */
 #include <immintrin.h>
 
+#include "hash/sha256.h"
 #include "jvm/intrinsic/jis_digest.h"
-#include "jvm/intrinsic/jis_sha_constants.h"
 
 #define SHA __attribute__((target("sha,sse4.1,ssse3")))
 
@@ -81,7 +81,8 @@ SHA void jis_sha256_cpu(uint32_t state[8], const uint8_t *blocks, size_t count)
                 m[i % 4] = _mm_sha256msg2_epu32(sum, m[(i + 3) % 4]);
             }
             __m128i words = _mm_add_epi32(
-                m[i % 4], _mm_loadu_si128((const __m128i *)(jis_sha256_constants + (size_t)4 * i)));
+                m[i % 4],
+                _mm_loadu_si128((const __m128i *)(hash_sha256_constants + (size_t)4 * i)));
             cdgh = _mm_sha256rnds2_epu32(cdgh, abef, words);
             abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(words, 0x0e));
         }

@@ -30,12 +30,6 @@ static uint16_t *units(const struct job_array *bytes, int32_t from, int32_t coun
     return (uint16_t *)((char *)bytes + JOB_WIDE_ELEMENTS_AT) + from;
 }
 
-static bool give(union jrt_slot *result, int32_t value)
-{
-    result->word = (uint32_t)value;
-    return true;
-}
-
 static bool both(const union jrt_slot *args)
 {
     return args[0].ref.word != 0 && args[1].ref.word != 0;
@@ -50,7 +44,7 @@ static bool same_bytes(const struct job_array *a, const struct job_array *b)
 /* (byte[], byte[]) */
 JIS(latin1_equals)
 {
-    return both(args) && give(result, same_bytes(jis_array(&args[0]), jis_array(&args[1])));
+    return both(args) && jis_give(result, same_bytes(jis_array(&args[0]), jis_array(&args[1])));
 }
 
 JIS(string_equals)
@@ -61,14 +55,14 @@ JIS(string_equals)
         return false;
     }
     if (self == other || other == NULL || other->class_at != self->class_at) {
-        return give(result, self == other);
+        return jis_give(result, self == other);
     }
     const struct job_array *a = (struct job_array *)jrt_ref(self, JRT_AT(String, value));
     const struct job_array *b = (struct job_array *)jrt_ref(other, JRT_AT(String, value));
     return a != NULL && b != NULL &&
-           give(result,
-                jrt_byte(self, JRT_AT(String, coder)) == jrt_byte(other, JRT_AT(String, coder)) &&
-                    same_bytes(a, b));
+           jis_give(result, jrt_byte(self, JRT_AT(String, coder)) ==
+                                    jrt_byte(other, JRT_AT(String, coder)) &&
+                                same_bytes(a, b));
 }
 
 JIS(string_length)
@@ -77,7 +71,7 @@ JIS(string_length)
     const struct job_array *value =
         self != NULL ? (struct job_array *)jrt_ref(self, JRT_AT(String, value)) : NULL;
     return value != NULL &&
-           give(result, value->length >> (jrt_byte(self, JRT_AT(String, coder)) & 1));
+           jis_give(result, value->length >> (jrt_byte(self, JRT_AT(String, coder)) & 1));
 }
 
 JIS(string_char_at)
@@ -90,9 +84,9 @@ JIS(string_char_at)
     }
     uint32_t at = (uint32_t)args[1].i;
     if (jrt_byte(self, JRT_AT(String, coder)) == 0) {
-        return at < (uint32_t)value->length && give(result, all_bytes(value)[at]);
+        return at < (uint32_t)value->length && jis_give(result, all_bytes(value)[at]);
     }
-    return at < (uint32_t)value->length / 2 && give(result, all_units(value)[at]);
+    return at < (uint32_t)value->length / 2 && jis_give(result, all_units(value)[at]);
 }
 
 /* (byte[], int) */
@@ -100,14 +94,14 @@ JIS(latin1_char_at)
 {
     const struct job_array *value = jis_array(&args[0]);
     return value != NULL && (uint32_t)args[1].i < (uint32_t)value->length &&
-           give(result, all_bytes(value)[args[1].i]);
+           jis_give(result, all_bytes(value)[args[1].i]);
 }
 
 JIS(utf16_get_char)
 {
     const struct job_array *value = jis_array(&args[0]);
     return value != NULL && (uint32_t)args[1].i < (uint32_t)value->length / 2 &&
-           give(result, all_units(value)[args[1].i]);
+           jis_give(result, all_units(value)[args[1].i]);
 }
 
 /* (byte[], int at, int unit) */
@@ -138,7 +132,7 @@ JIS(latin1_hash)
     for (; i < value->length; i++) {
         hash = 31 * hash + bytes[i];
     }
-    return give(result, (int32_t)hash);
+    return jis_give(result, (int32_t)hash);
 }
 
 JIS(utf16_hash)
@@ -151,7 +145,7 @@ JIS(utf16_hash)
     for (int32_t i = 0; i < value->length / 2; i++) {
         hash = 31 * hash + all_units(value)[i];
     }
-    return give(result, (int32_t)hash);
+    return jis_give(result, (int32_t)hash);
 }
 
 /* ---- compareTo(byte[], byte[]) ---- */
@@ -166,10 +160,10 @@ JIS(latin1_compare)
     int32_t least = a->length < b->length ? a->length : b->length;
     for (int32_t i = 0; i < least; i++) {
         if (all_bytes(a)[i] != all_bytes(b)[i]) {
-            return give(result, all_bytes(a)[i] - all_bytes(b)[i]);
+            return jis_give(result, all_bytes(a)[i] - all_bytes(b)[i]);
         }
     }
-    return give(result, a->length - b->length);
+    return jis_give(result, a->length - b->length);
 }
 
 JIS(utf16_compare)
@@ -183,10 +177,10 @@ JIS(utf16_compare)
     int32_t b_length = b->length / 2;
     for (int32_t i = 0; i < a_length && i < b_length; i++) {
         if (all_units(a)[i] != all_units(b)[i]) {
-            return give(result, all_units(a)[i] - all_units(b)[i]);
+            return jis_give(result, all_units(a)[i] - all_units(b)[i]);
         }
     }
-    return give(result, a_length - b_length);
+    return jis_give(result, a_length - b_length);
 }
 
 static int32_t compare_mixed(const struct job_array *latin1, const struct job_array *utf16)
@@ -202,12 +196,12 @@ static int32_t compare_mixed(const struct job_array *latin1, const struct job_ar
 
 JIS(latin1_compare_utf16)
 {
-    return both(args) && give(result, compare_mixed(jis_array(&args[0]), jis_array(&args[1])));
+    return both(args) && jis_give(result, compare_mixed(jis_array(&args[0]), jis_array(&args[1])));
 }
 
 JIS(utf16_compare_latin1)
 {
-    return both(args) && give(result, -compare_mixed(jis_array(&args[1]), jis_array(&args[0])));
+    return both(args) && jis_give(result, -compare_mixed(jis_array(&args[1]), jis_array(&args[0])));
 }
 
 /* ---- indexOf ---- */
@@ -269,7 +263,8 @@ JIS(latin1_index_of)
     const struct job_array *in = jis_array(&args[0]);
     const struct job_array *what = jis_array(&args[1]);
     return both(args) && what->length > 0 &&
-           give(result, find_bytes(all_bytes(in), 0, in->length, all_bytes(what), what->length));
+           jis_give(result,
+                    find_bytes(all_bytes(in), 0, in->length, all_bytes(what), what->length));
 }
 
 JIS(utf16_index_of)
@@ -277,8 +272,8 @@ JIS(utf16_index_of)
     const struct job_array *in = jis_array(&args[0]);
     const struct job_array *what = jis_array(&args[1]);
     return both(args) && what->length > 1 &&
-           give(result,
-                find_units(all_units(in), 0, in->length / 2, all_units(what), what->length / 2));
+           jis_give(result, find_units(all_units(in), 0, in->length / 2, all_units(what),
+                                       what->length / 2));
 }
 
 JIS(utf16_index_of_latin1)
@@ -286,8 +281,8 @@ JIS(utf16_index_of_latin1)
     const struct job_array *in = jis_array(&args[0]);
     const struct job_array *what = jis_array(&args[1]);
     return both(args) && what->length > 0 &&
-           give(result,
-                find_latin1(all_units(in), 0, in->length / 2, all_bytes(what), what->length));
+           jis_give(result,
+                    find_latin1(all_units(in), 0, in->length / 2, all_bytes(what), what->length));
 }
 
 /* (byte[] in, int count, byte[] what, int count, int from) */
@@ -296,7 +291,7 @@ JIS(latin1_index_of_part)
     const uint8_t *in = jis_bytes(jis_array(&args[0]), 0, args[1].i);
     const uint8_t *what = jis_bytes(jis_array(&args[2]), 0, args[3].i);
     return in != NULL && what != NULL && args[3].i > 0 && args[4].i >= 0 &&
-           give(result, find_bytes(in, args[4].i, args[1].i, what, args[3].i));
+           jis_give(result, find_bytes(in, args[4].i, args[1].i, what, args[3].i));
 }
 
 JIS(utf16_index_of_part)
@@ -305,7 +300,7 @@ JIS(utf16_index_of_part)
     const uint16_t *what = units(jis_array(&args[2]), 0, args[3].i);
     return in != NULL && what != NULL && args[3].i > 0 && args[4].i >= 0 &&
            args[4].i <= args[1].i &&
-           give(result, find_units(in, args[4].i, args[1].i, what, args[3].i));
+           jis_give(result, find_units(in, args[4].i, args[1].i, what, args[3].i));
 }
 
 JIS(utf16_index_of_latin1_part)
@@ -314,7 +309,7 @@ JIS(utf16_index_of_latin1_part)
     const uint8_t *what = jis_bytes(jis_array(&args[2]), 0, args[3].i);
     return in != NULL && what != NULL && args[3].i > 0 && args[4].i >= 0 &&
            args[4].i <= args[1].i &&
-           give(result, find_latin1(in, args[4].i, args[1].i, what, args[3].i));
+           jis_give(result, find_latin1(in, args[4].i, args[1].i, what, args[3].i));
 }
 
 /* (byte[] in, int what, int from, int to) */
@@ -328,7 +323,7 @@ JIS(latin1_index_of_char)
     }
     const uint8_t *found =
         from < to ? memchr(in + from, (uint8_t)args[1].i, (size_t)(uint32_t)(to - from)) : NULL;
-    return give(result, found != NULL ? (int32_t)(found - in) : -1);
+    return jis_give(result, found != NULL ? (int32_t)(found - in) : -1);
 }
 
 JIS(utf16_index_of_char)
@@ -336,7 +331,7 @@ JIS(utf16_index_of_char)
     int32_t from = args[2].i;
     const uint16_t *in = units(jis_array(&args[0]), 0, args[3].i);
     return in != NULL && from >= 0 && from <= args[3].i &&
-           give(result, find_unit(in, from, args[3].i, args[1].i));
+           jis_give(result, find_unit(in, from, args[3].i, args[1].i));
 }
 
 /* ---- one form to another ---- */
@@ -399,7 +394,7 @@ JIS(utf16_compress_chars)
     const uint16_t *from = jis_chars(jis_array(&args[0]), args[1].i, args[4].i);
     uint8_t *to = jis_bytes(jis_array(&args[2]), args[3].i, args[4].i);
     return from != NULL && to != NULL &&
-           give(result, narrow(to, from, args[4].i, 0x100) == args[4].i ? args[4].i : 0);
+           jis_give(result, narrow(to, from, args[4].i, 0x100) == args[4].i ? args[4].i : 0);
 }
 
 JIS(utf16_compress)
@@ -407,7 +402,7 @@ JIS(utf16_compress)
     const uint16_t *from = units(jis_array(&args[0]), args[1].i, args[4].i);
     uint8_t *to = jis_bytes(jis_array(&args[2]), args[3].i, args[4].i);
     return from != NULL && to != NULL && args[0].ref.word != args[2].ref.word &&
-           give(result, narrow(to, from, args[4].i, 0x100) == args[4].i ? args[4].i : 0);
+           jis_give(result, narrow(to, from, args[4].i, 0x100) == args[4].i ? args[4].i : 0);
 }
 
 /* (byte[] from, int begin, int end, char[] to, int at) */
@@ -457,15 +452,15 @@ JIS(has_negatives)
     int32_t i = 0;
     for (; i + 8 <= count; i += 8) {
         if ((jis_load_le64(bytes + i) & 0x8080808080808080) != 0) {
-            return give(result, 1);
+            return jis_give(result, 1);
         }
     }
     for (; i < count; i++) {
         if (bytes[i] >= 0x80) {
-            return give(result, 1);
+            return jis_give(result, 1);
         }
     }
-    return give(result, 0);
+    return jis_give(result, 0);
 }
 
 /* (char[] from, int at, byte[] to, int at, int count): how many could be encoded */
@@ -473,14 +468,14 @@ JIS(encode_latin1)
 {
     const uint16_t *from = jis_chars(jis_array(&args[0]), args[1].i, args[4].i);
     uint8_t *to = jis_bytes(jis_array(&args[2]), args[3].i, args[4].i);
-    return from != NULL && to != NULL && give(result, narrow(to, from, args[4].i, 0x100));
+    return from != NULL && to != NULL && jis_give(result, narrow(to, from, args[4].i, 0x100));
 }
 
 JIS(encode_ascii)
 {
     const uint16_t *from = jis_chars(jis_array(&args[0]), args[1].i, args[4].i);
     uint8_t *to = jis_bytes(jis_array(&args[2]), args[3].i, args[4].i);
-    return from != NULL && to != NULL && give(result, narrow(to, from, args[4].i, 0x80));
+    return from != NULL && to != NULL && jis_give(result, narrow(to, from, args[4].i, 0x80));
 }
 
 /* The same from a string's bytes. */
@@ -489,7 +484,7 @@ JIS(encode_latin1_of_string)
     const uint16_t *from = units(jis_array(&args[0]), args[1].i, args[4].i);
     uint8_t *to = jis_bytes(jis_array(&args[2]), args[3].i, args[4].i);
     return from != NULL && to != NULL && args[0].ref.word != args[2].ref.word &&
-           give(result, narrow(to, from, args[4].i, 0x100));
+           jis_give(result, narrow(to, from, args[4].i, 0x100));
 }
 
 /* Once it is known. */
@@ -497,5 +492,5 @@ JIS(string_hash)
 {
     const struct job_object *self = job_from_ref(args[0].ref);
     int32_t hash = self != NULL ? jrt_int(self, JRT_AT(String, hash)) : 0;
-    return hash != 0 && give(result, hash);
+    return hash != 0 && jis_give(result, hash);
 }

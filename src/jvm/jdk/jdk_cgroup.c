@@ -98,19 +98,21 @@ static bool find(const char *controller, bool unified, struct place *to)
 {
     st_auto(buf) struct st_buf groups = ST_BUF_HEAP(TABLE_MAX);
     st_auto(buf) struct st_buf mounts = ST_BUF_HEAP(TABLE_MAX);
-    if (os_read_file(AT_FDCWD, "/proc/self/cgroup", &groups) < 0 ||
-        os_read_file(AT_FDCWD, "/proc/self/mountinfo", &mounts) < 0) {
+    const char *group = NULL;
+    if (os_read_file(AT_FDCWD, "/proc/self/cgroup", &groups) < 0) {
         return false;
     }
-    const char *group = NULL;
     EACH_LINE(groups.data, line)
     {
         group = group != NULL ? group : group_of(line, controller, unified);
     }
+    if (group == NULL || os_read_file(AT_FDCWD, "/proc/self/mountinfo", &mounts) < 0) {
+        return false;
+    }
     to->unified = unified;
     EACH_LINE(mounts.data, line)
     {
-        if (group != NULL && take_mount(line, controller, unified, group, to)) {
+        if (take_mount(line, controller, unified, group, to)) {
             return true;
         }
     }
@@ -151,26 +153,23 @@ static uint64_t processors_of(const struct place *place)
     return period > 0 ? (uint64_t)((used + period - 1) / period) : 0;
 }
 
-/* The least of all groups from the own one up. */
+/* The least of all groups from the own one up. A controller is in one hierarchy. */
 static uint64_t least(const char *controller, uint64_t (*of)(const struct place *place))
 {
     struct place place;
     uint64_t result = 0;
-    for (unsigned unified = 0; unified < 2; unified++) {
-        if (!find(controller, unified != 0, &place)) {
-            continue;
-        }
-        for (;;) {
-            uint64_t one = of(&place);
-            result = one != 0 && (result == 0 || one < result) ? one : result;
-            char *slash = strrchr(place.path, '/');
-            if (slash == NULL || (size_t)(slash - place.path) < place.length) {
-                break;
-            }
-            *slash = '\0';
-        }
+    if (!find(controller, false, &place) && !find(controller, true, &place)) {
+        return 0;
     }
-    return result;
+    for (;;) {
+        uint64_t one = of(&place);
+        result = one != 0 && (result == 0 || one < result) ? one : result;
+        char *slash = strrchr(place.path, '/');
+        if (slash == NULL || (size_t)(slash - place.path) < place.length) {
+            return result;
+        }
+        *slash = '\0';
+    }
 }
 
 uint64_t jdk_cgroup_memory(void)

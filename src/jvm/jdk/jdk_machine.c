@@ -20,6 +20,21 @@
 #include "os/os_file.h"
 #include "os/os_time.h"
 
+enum { QUOTA_NS = 20000000 };
+
+/* The control groups' quota, asked for again after a while: it takes reading several files. */
+static int quota(void)
+{
+    static uint64_t asked; /* [a] when, in units of QUOTA_NS, from 1; and what, in the lower half */
+    uint64_t now = os_monotonic_ns() / QUOTA_NS + 1;
+    uint64_t kept = __atomic_load_n(&asked, __ATOMIC_RELAXED);
+    if (kept >> 32 != (uint32_t)now) {
+        kept = (uint64_t)(uint32_t)now << 32 | (uint32_t)jdk_cgroup_processors();
+        __atomic_store_n(&asked, kept, __ATOMIC_RELAXED);
+    }
+    return (int)(uint32_t)kept;
+}
+
 int jdk_processors(void)
 {
     cpu_set_t set;
@@ -27,7 +42,7 @@ int jdk_processors(void)
         return (int)jdk_options.processors;
     }
     int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    int allowed = jdk_options.no_container ? 0 : jdk_cgroup_processors();
+    int allowed = jdk_options.no_container ? 0 : quota();
     return allowed != 0 && allowed < count ? allowed : count;
 }
 

@@ -89,7 +89,7 @@ struct jrt_method *jdk_management_method(struct jrt_thread *thread, const char *
     return method;
 }
 
-static struct job_object *make_pool(struct jrt_thread *thread, enum pool pool)
+static struct job_object *make_pool(struct jrt_thread *thread, unsigned pool)
 {
     struct jrt_method *method =
         jdk_management_method(thread, HELPER, "createMemoryPool",
@@ -102,7 +102,7 @@ static struct job_object *make_pool(struct jrt_thread *thread, enum pool pool)
                : NULL;
 }
 
-static struct job_object *make_manager(struct jrt_thread *thread, enum manager manager)
+static struct job_object *make_manager(struct jrt_thread *thread, unsigned manager)
 {
     bool collector = manager == HEAP_MANAGER;
     struct jrt_method *method =
@@ -146,16 +146,6 @@ bean(struct jrt_thread *thread, jobject *kept,
     return jrt_get(made);
 }
 
-static struct job_object *pool_of(struct jrt_thread *thread, unsigned which)
-{
-    return make_pool(thread, (enum pool)which);
-}
-
-static struct job_object *manager_of(struct jrt_thread *thread, unsigned which)
-{
-    return make_manager(thread, (enum manager)which);
-}
-
 /* Which of the kept beans an object is; `count`: none. In VM. */
 static unsigned index_of(const jobject *kept, unsigned count, jobject object)
 {
@@ -197,7 +187,7 @@ static jobject memory_pools(JNIEnv *env, jobject manager)
     JDK_ENTER(env);
     unsigned wanted =
         manager == NULL ? (1u << POOLS) - 1 : managed[index_of(manager_beans, MANAGERS, manager)];
-    JDK_RETURN(beans(thread, POOL_BEAN, pool_beans, POOLS, wanted, pool_of));
+    JDK_RETURN(beans(thread, POOL_BEAN, pool_beans, POOLS, wanted, make_pool));
 }
 
 static jobject memory_managers(JNIEnv *env, jobject pool)
@@ -208,7 +198,7 @@ static jobject memory_managers(JNIEnv *env, jobject pool)
                       : which == METASPACE ? 1u << METASPACE_MANAGER
                       : which < METASPACE  ? 1u << HEAP_MANAGER
                                            : 0;
-    JDK_RETURN(beans(thread, MANAGER_BEAN, manager_beans, MANAGERS, wanted, manager_of));
+    JDK_RETURN(beans(thread, MANAGER_BEAN, manager_beans, MANAGERS, wanted, make_manager));
 }
 
 /* ---- usage ---- */

@@ -251,7 +251,7 @@ jint JVM_ActiveProcessorCount(void)
 
 jboolean JVM_IsUseContainerSupport(void)
 {
-    return 1;
+    return !jdk_options.no_container;
 }
 
 jboolean JVM_SupportsCX8(void)
