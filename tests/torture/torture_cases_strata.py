@@ -130,6 +130,11 @@ class FileCase(StrataCase):
         return super().wrong(status)
 
 
+class JavaCase(StrataCase):
+    """A Java program; a machine that cannot be made says so in the launcher's words."""
+    max_lines = 5
+
+
 class ImageCase(Case):
     """A command on a store of images of its own, which is empty or has one image with two names. promise: its names
     afterwards."""
@@ -161,6 +166,7 @@ class ImageCase(Case):
 
 class Strata:
     def __init__(self, build, work):
+        self.build = build
         self.exe, self.work, self.tag = os.path.join(build, "strata"), work, "tort" + os.urandom(4).hex()
         self.env = {"PATH": PATH, "HOME": work, "STRATA_DATA": os.path.join(work, "data"),
                     "STRATA_RUN": os.path.join(work, "run")}
@@ -194,6 +200,8 @@ class Strata:
                          "gone")
         yield StrataCase(self, "run-logs", "none", ["run", "--rm", "--log-opt", "max-size=1k", "--log-opt", "max-file=2",
                                                     *alone, "busybox", "seq", "500"], "gone")
+        if os.path.exists(os.path.join(self.build, "cmd/libjvm/libjvm.so")):
+            yield JavaCase(self, "java", "none", ["java", "-version"])
         # Commands after one another: what the monitor of the first does for the second fails too.
         yield StrataCase(self, "served-stop", "none", [["run", "-d", *alone, *SLEEP], ["stop", "-t", "0", tag]], "exited")
         yield StrataCase(self, "served-attach", "none", [["run", "-di", *alone, "busybox", "cat"], ["attach", tag]],
