@@ -38,8 +38,8 @@ static int quota(void)
 int jdk_processors(void)
 {
     cpu_set_t set;
-    if (jdk_options.processors != 0) {
-        return (int)jdk_options.processors;
+    if (jdk_options.processors > 0) {
+        return jdk_options.processors;
     }
     int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
     int allowed = jdk_options.no_container ? 0 : quota();

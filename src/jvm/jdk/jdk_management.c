@@ -11,6 +11,7 @@
 
 #include "jvm/gc/jgc.h"
 #include "jvm/jdk/jdk.h"
+#include "jvm/jdk/jdk_flags.h"
 #include "jvm/jdk/jvm.h"
 #include "jvm/object/job_meta.h"
 #include "jvm/runtime/jrt_alloc.h"
@@ -445,32 +446,19 @@ struct vm_global {
     void *reserved[2];
 };
 
-enum { GLOBAL_BOOL = 1, GLOBAL_LONG = 3, ORIGIN_DEFAULT = 1 };
-
-static const struct {
-    const char *name;
-    size_t at;
-    uint32_t width; /* of the member: 1: bool */
-} globals[] = {
-    {"MaxHeapSize", offsetof(struct jdk_options, heap_max), 8},
-    {"InitialHeapSize", offsetof(struct jdk_options, heap_min), 8},
-    {"MaxDirectMemorySize", offsetof(struct jdk_options, max_direct_bytes), 8},
-    {"ActiveProcessorCount", offsetof(struct jdk_options, processors), 4},
-    {"MaxJavaStackTraceDepth", offsetof(struct jdk_options, trace_depth), 4},
-    {"GCStress", offsetof(struct jdk_options, stress_every), 8},
-    {"VerifyHeap", offsetof(struct jdk_options, verify_heap), 1},
-    {"ExitOnOutOfMemoryError", offsetof(struct jdk_options, exit_on_oom), 1},
-    {"ReduceSignalUsage", offsetof(struct jdk_options, reduce_signals), 1},
-};
+enum { GLOBAL_BOOL = 1, GLOBAL_TEXT = 2, GLOBAL_LONG = 3, GLOBAL_DOUBLE = 4 };
+enum { ORIGIN_DEFAULT = 1, ORIGIN_COMMAND_LINE = 2 };
 
 static jobject global_names(JNIEnv *env)
 {
     JDK_ENTER(env);
     struct jrt_class *of = jrt_array_class(thread, jrt_known.class[JRT_String]);
     struct job_array *array =
-        of != NULL ? jrt_new_array(thread, of, (int32_t)ST_COUNT(globals)) : NULL;
-    for (uint32_t i = 0; array != NULL && i < ST_COUNT(globals); i++) {
-        struct job_object *name = jrt_string_of(thread, globals[i].name);
+        of != NULL ? jrt_new_array(thread, of, (int32_t)jdk_flag_count()) : NULL;
+    for (uint32_t i = 0; array != NULL && i < jdk_flag_count(); i++) {
+        struct jdk_flag flag;
+        jdk_flag_get(&jdk_options, i, &flag);
+        struct job_object *name = jrt_string_of(thread, flag.name);
         if (name == NULL) {
             array = NULL;
         } else {
@@ -480,32 +468,50 @@ static jobject global_names(JNIEnv *env)
     JDK_RETURN(array != NULL ? jrt_local(thread, &array->object) : NULL);
 }
 
-static void fill_global(struct vm_global *to, unsigned which, jstring name)
+/* False: an exception is pending. */
+static bool fill_global(struct jrt_thread *thread, struct vm_global *to, unsigned which,
+                        jstring name)
 {
-    const char *member = (const char *)&jdk_options + globals[which].at;
-    *to =
-        (struct vm_global){.name = name, .type = GLOBAL_LONG, .origin = ORIGIN_DEFAULT, .bits = 2};
-    if (globals[which].width == 1) {
+    struct jdk_flag flag;
+    jdk_flag_get(&jdk_options, which, &flag);
+    *to = (struct vm_global){
+        .name = name, .origin = flag.given ? ORIGIN_COMMAND_LINE : ORIGIN_DEFAULT, .bits = 2};
+    switch (flag.kind) {
+    case JDK_FLAG_BOOL:
         to->type = GLOBAL_BOOL;
-        to->value.z = *(const bool *)member;
-    } else if (globals[which].width == 4) {
-        uint32_t value;
-        memcpy(&value, member, sizeof value);
-        to->value.j = value;
-    } else {
-        memcpy(&to->value.j, member, sizeof to->value.j);
+        to->value.z = flag.truth;
+        break;
+    case JDK_FLAG_NUMBER:
+        to->type = GLOBAL_LONG;
+        to->value.j = flag.number;
+        break;
+    case JDK_FLAG_DOUBLE:
+        to->type = GLOBAL_DOUBLE;
+        to->value.d = flag.real;
+        break;
+    case JDK_FLAG_TEXT: {
+        struct job_object *text = flag.text != NULL ? jrt_string_of(thread, flag.text) : NULL;
+        to->type = GLOBAL_TEXT;
+        to->value.l = text != NULL ? jrt_local(thread, text) : NULL;
+        break;
     }
+    }
+    return !jrt_failed(thread);
 }
 
 static unsigned global_of(const struct job_object *string)
 {
     char text[64];
+    struct jdk_flag flag;
     unsigned i = 0;
     if (string == NULL || jrt_string_utf8(string, text, sizeof text) >= sizeof text) {
-        return ST_COUNT(globals);
+        return jdk_flag_count();
     }
-    while (i < ST_COUNT(globals) && strcmp(globals[i].name, text) != 0) {
-        i++;
+    for (; i < jdk_flag_count(); i++) {
+        jdk_flag_get(&jdk_options, i, &flag);
+        if (strcmp(flag.name, text) == 0) {
+            break;
+        }
     }
     return i;
 }
@@ -524,13 +530,14 @@ static jint vm_globals(JNIEnv *env, jobject names, struct vm_global *ret_globals
             string =
                 i < array->length ? job_from_ref(((const jref_t *)job_elements(array))[i]) : NULL;
             which = global_of(string);
-        } else if (which < ST_COUNT(globals)) {
-            string = jrt_string_of(thread, globals[which].name);
+        } else if (which < jdk_flag_count()) {
+            struct jdk_flag flag;
+            jdk_flag_get(&jdk_options, which, &flag);
+            string = jrt_string_of(thread, flag.name);
         }
         ret_globals[i] = (struct vm_global){.name = NULL};
-        if (which < ST_COUNT(globals) && string != NULL) {
-            fill_global(&ret_globals[i], which, jrt_local(thread, string));
-            known++;
+        if (which < jdk_flag_count() && string != NULL) {
+            known += fill_global(thread, &ret_globals[i], which, jrt_local(thread, string));
         }
     }
     JDK_RETURN(known);

@@ -1,8 +1,7 @@
 /*
- * Options: see jdk_options.h. What is known stands in three tables: options by prefix, options that
- * are a word, and -XX flags that mean something here. Other -XX flags are HotSpot's and accepted
- * with one warning; what people must not believe to be there (agents, debuggers, recorders) is
- * refused by name.
+ * Options: see jdk_options.h. What is known stands in two tables, options by prefix and options
+ * that are a word; -XX flags have a file of their own. What people must not believe to be there
+ * (agents, debuggers, recorders) is refused by name.
  */
 #include "jvm/jdk/jdk_options.h"
 
@@ -17,20 +16,22 @@
 #include "jvm/gc/jgc.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_cgroup.h"
+#include "jvm/jdk/jdk_flags.h"
 
 enum {
     STACK_DEFAULT = 1 << 20,
-    STACK_MIN = 144 << 10, /* as HotSpot: less does not get through the library's start */
+    STACK_MIN = 144 << 10, /* HotSpot says 136: less does not get through the library's start */
     TRACE_DEPTH = 1024,
     HEAP_MIN = 8 << 20,
+    HEAP_LEAST = 2 << 20,
+    START_LEAST = 1 << 20,
     SMALL_HEAP = 125 << 20 /* a usual heap: HotSpot's 96 MiB and its allowance for 64 bits */
 };
 
 struct parser {
     struct jdk_options *to;
     struct st_err *err;
-    bool lenient; /* -XX:+IgnoreUnrecognizedVMOptions, or the embedder's wish */
-    bool warned;
+    struct jdk_flag_reader flags;
     uint32_t numbered[8]; /* of jdk.module.addreads.N and its like */
     uint32_t boot_appends, patches;
 };
@@ -115,38 +116,6 @@ void jdk_options_done(struct jdk_options *options)
 
 /* ---- values ---- */
 
-/* A size with k, m, g or t behind it; false: it is none. */
-static bool parse_size(const char *text, uint64_t *ret_bytes)
-{
-    char *end;
-    if (!isdigit((unsigned char)*text)) {
-        return false;
-    }
-    unsigned long long number = strtoull(text, &end, 0);
-    unsigned shift = 0;
-    switch (tolower((unsigned char)*end)) {
-    case 't':
-        shift = 40;
-        break;
-    case 'g':
-        shift = 30;
-        break;
-    case 'm':
-        shift = 20;
-        break;
-    case 'k':
-        shift = 10;
-        break;
-    case '\0':
-        *ret_bytes = number;
-        return true;
-    default:
-        return false;
-    }
-    *ret_bytes = number << shift;
-    return end[1] == '\0' && number <= UINT64_MAX >> shift;
-}
-
 static int bad_size(struct parser *p, const char *what, const char *option)
 {
     return st_fail(p->err, ST_EINVAL, "Invalid %s: %s", what, option);
@@ -154,13 +123,17 @@ static int bad_size(struct parser *p, const char *what, const char *option)
 
 static int heap_min(struct parser *p, const char *option, const char *value)
 {
-    return parse_size(value, &p->to->heap_min) ? 0 : bad_size(p, "initial heap size", option);
+    if (!jdk_parse_size(value, &p->to->heap_min)) {
+        return bad_size(p, "initial heap size", option);
+    }
+    jdk_flag_given(p->to, "InitialHeapSize");
+    return 0;
 }
 
 static int heap_max(struct parser *p, const char *option, const char *value)
 {
     uint64_t bytes;
-    if (!parse_size(value, &bytes)) {
+    if (!jdk_parse_size(value, &bytes) || bytes == 0) {
         return bad_size(p, "maximum heap size", option);
     }
     if (bytes > jgc_max_supported()) {
@@ -168,22 +141,31 @@ static int heap_max(struct parser *p, const char *option, const char *value)
                        (unsigned long long)(jgc_max_supported() >> 20));
     }
     p->to->heap_max = bytes;
+    jdk_flag_given(p->to, "MaxHeapSize");
     return 0;
 }
 
 static int stack_size(struct parser *p, const char *option, const char *value)
 {
     uint64_t bytes;
-    if (!parse_size(value, &bytes) || bytes > 1u << 30) {
+    if (!jdk_parse_size(value, &bytes)) {
         return bad_size(p, "thread stack size", option);
     }
-    if (bytes != 0 && bytes < STACK_MIN) {
+    if (bytes > 1u << 30) {
         return st_fail(p->err, ST_EINVAL,
-                       "\nThe Java thread stack size specified is too small. Specify at least %dk",
-                       STACK_MIN >> 10);
+                       "Invalid thread stack size: %s\n"
+                       "The specified size exceeds the maximum representable size.",
+                       option);
     }
-    p->to->stack_bytes = bytes != 0 ? bytes : STACK_DEFAULT;
+    p->to->stack_bytes = bytes;
+    jdk_flag_given(p->to, "ThreadStackSize");
     return 0;
+}
+
+static int young_size(struct parser *p, const char *option, const char *value)
+{
+    uint64_t bytes;
+    return jdk_parse_size(value, &bytes) ? 0 : bad_size(p, "initial young generation size", option);
 }
 
 static int ignored(struct parser *p ST_UNUSED, const char *option ST_UNUSED,
@@ -383,7 +365,7 @@ static const struct {
     {"-Xms", heap_min},
     {"-XX:InitialHeapSize=", heap_min},
     {"-Xss", stack_size},
-    {"-Xmn", ignored},
+    {"-Xmn", young_size},
     {"-Xbootclasspath/a:", boot_append},
     {"--add-reads=", add_reads},
     {"--add-exports=", add_exports},
@@ -412,117 +394,6 @@ static const struct {
     {"-Xcheck:jni", ignored},
     {"-XX:Flags=", ignored},
 };
-
-enum flag { FLAG_BOOL, FLAG_NOT, FLAG_SIZE, FLAG_NUMBER, FLAG_PERCENT, FLAG_TEXT };
-
-/* -XX flags that have a meaning here: where they go. */
-#define MEMBER(name) offsetof(struct jdk_options, name)
-static const struct {
-    const char *name;
-    enum flag kind;
-    size_t at;
-    size_t width; /* bytes of the member */
-} flags[] = {
-    {"BytecodeVerificationLocal", FLAG_BOOL, MEMBER(verify_boot), 1},
-    {"BytecodeVerificationRemote", FLAG_BOOL, MEMBER(verify_other), 1},
-    {"ExitOnOutOfMemoryError", FLAG_BOOL, MEMBER(exit_on_oom), 1},
-    {"ShowCodeDetailsInExceptionMessages", FLAG_BOOL, MEMBER(show_code_details), 1},
-    {"VerifyHeap", FLAG_BOOL, MEMBER(verify_heap), 1},
-    {"ReduceSignalUsage", FLAG_BOOL, MEMBER(reduce_signals), 1},
-    {"GCStress", FLAG_NUMBER, MEMBER(stress_every), 8},
-    {"ThreadStackSize", FLAG_NUMBER, 0, 0},
-    {"MaxJavaStackTraceDepth", FLAG_NUMBER, MEMBER(trace_depth), 4},
-    {"MaxDirectMemorySize", FLAG_SIZE, MEMBER(max_direct_bytes), 8},
-    {"ActiveProcessorCount", FLAG_NUMBER, MEMBER(processors), 4},
-    {"ErrorFile", FLAG_TEXT, MEMBER(error_file), 8},
-    {"UseContainerSupport", FLAG_NOT, MEMBER(no_container), 1},
-    {"MaxRAM", FLAG_SIZE, MEMBER(max_ram), 8},
-    {"MaxRAMPercentage", FLAG_PERCENT, MEMBER(max_ram_percent), 8},
-    {"MinRAMPercentage", FLAG_PERCENT, MEMBER(min_ram_percent), 8},
-    {"InitialRAMPercentage", FLAG_PERCENT, MEMBER(initial_ram_percent), 8},
-};
-#undef MEMBER
-
-static bool parse_percent(const char *text, double *ret_percent)
-{
-    char *end;
-    *ret_percent = strtod(text, &end);
-    return end != text && *end == '\0' && *ret_percent >= 0 && *ret_percent <= 100;
-}
-
-static int set_flag(struct parser *p, unsigned which, const char *option, const char *value)
-{
-    char *member = (char *)p->to + flags[which].at;
-    uint64_t number;
-    if (flags[which].kind == FLAG_TEXT) {
-        char *text = strdup(value);
-        char **kept = (char **)(void *)member;
-        free(text != NULL ? *kept : NULL);
-        *kept = text != NULL ? text : *kept;
-        return text != NULL ? 0 : -ST_ENOMEM;
-    }
-    if (flags[which].kind == FLAG_PERCENT) {
-        double percent;
-        if (!parse_percent(value, &percent)) {
-            return st_fail(p->err, ST_EINVAL, "Improperly specified VM option '%s'", option + 4);
-        }
-        memcpy(member, &percent, sizeof percent);
-        return 0;
-    }
-    if (!parse_size(value, &number)) {
-        return st_fail(p->err, ST_EINVAL, "Improperly specified VM option '%s'", option + 4);
-    }
-    if (flags[which].width == 8) {
-        memcpy(member, &number, 8);
-    } else if (flags[which].width == 4) {
-        uint32_t small = number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
-        memcpy(member, &small, 4);
-    } else {
-        p->to->stack_bytes = number << 10; /* ThreadStackSize, in KiB */
-    }
-    return 0;
-}
-
-static int warn_ignored(struct parser *p, const char *option)
-{
-    if (!p->warned && !p->lenient) {
-        p->warned = true;
-        jdk_print(stderr,
-                  JDK_VM_NAME " warning: %s and the like are HotSpot's own and are ignored here\n",
-                  option);
-    }
-    return 0;
-}
-
-/* -XX:+Name, -XX:-Name, -XX:Name=value */
-static int hotspot_flag(struct parser *p, const char *option)
-{
-    const char *name = option + 4;
-    bool on = *name == '+';
-    if (on || *name == '-') {
-        name++;
-        if (strcmp(name, "IgnoreUnrecognizedVMOptions") == 0) {
-            p->lenient = on;
-            return 0;
-        }
-        for (unsigned i = 0; i < ST_COUNT(flags); i++) {
-            if (flags[i].kind <= FLAG_NOT && strcmp(flags[i].name, name) == 0) {
-                *((char *)p->to + flags[i].at) = on == (flags[i].kind == FLAG_BOOL);
-                return 0;
-            }
-        }
-        return strncmp(name, "Unlock", 6) == 0 ? 0 : warn_ignored(p, option);
-    }
-    const char *equals = strchr(name, '=');
-    for (unsigned i = 0; equals != NULL && i < ST_COUNT(flags); i++) {
-        size_t length = (size_t)(equals - name);
-        if (flags[i].kind > FLAG_NOT && strlen(flags[i].name) == length &&
-            strncmp(flags[i].name, name, length) == 0) {
-            return set_flag(p, i, option, equals + 1);
-        }
-    }
-    return warn_ignored(p, option);
-}
 
 /* -Xlog:TAGS...: gc, class+load and init are known; other tags have nothing to say. */
 static void log_option(struct parser *p, const char *what)
@@ -596,9 +467,9 @@ static int take(struct parser *p, const char *option)
         }
     }
     if (strncmp(option, "-XX:", 4) == 0) {
-        return hotspot_flag(p, option);
+        return jdk_flag_take(&p->flags, option + 4, p->err);
     }
-    return p->lenient ? 0 : st_fail(p->err, ST_EINVAL, "Unrecognized option: %s", option);
+    return p->flags.lenient ? 0 : st_fail(p->err, ST_EINVAL, "Unrecognized option: %s", option);
 }
 
 /* Options of an environment variable: separated by white space, parts may stand in quotes. */
@@ -641,7 +512,13 @@ static void defaults(struct jdk_options *options)
                                     .verify_other = true,
                                     .show_code_details = true,
                                     .trace_depth = TRACE_DEPTH,
-                                    .max_direct_bytes = -1};
+                                    .max_ram = UINT64_C(128) << 30,
+                                    .max_ram_percent = 25,
+                                    .max_ram_fraction = 4,
+                                    .min_ram_percent = 50,
+                                    .min_ram_fraction = 2,
+                                    .initial_ram_fraction = 64,
+                                    .processors = -1};
 }
 
 /* The heap's sizes that were not given: shares of the memory there is, as HotSpot has them, the
@@ -651,11 +528,9 @@ static void size_heap(struct jdk_options *options)
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t limit = options->no_container ? 0 : jdk_cgroup_memory();
     memory = limit != 0 && limit < memory ? limit : memory;
-    memory = options->max_ram != 0 && options->max_ram < memory ? options->max_ram : memory;
-    double share = options->max_ram_percent != 0 ? options->max_ram_percent : 25;
-    double small_share = options->min_ram_percent != 0 ? options->min_ram_percent : 50;
-    uint64_t large = (uint64_t)((double)memory * share / 100);
-    uint64_t small = (uint64_t)((double)memory * small_share / 100);
+    memory = ST_MIN(memory, options->max_ram);
+    uint64_t large = (uint64_t)((double)memory * options->max_ram_percent / 100);
+    uint64_t small = (uint64_t)((double)memory * options->min_ram_percent / 100);
     if (options->heap_max == 0) {
         uint64_t heap = small < SMALL_HEAP ? small : ST_MAX(large, (uint64_t)SMALL_HEAP);
         heap = ST_MAX(heap, (uint64_t)HEAP_MIN);
@@ -666,6 +541,51 @@ static void size_heap(struct jdk_options *options)
         uint64_t heap = (uint64_t)((double)memory * options->initial_ram_percent / 100);
         options->heap_min = ST_MIN(heap, options->heap_max);
     }
+}
+
+/* The old way to say a share of memory; percentages win. */
+static void take_fraction(const struct jdk_options *options, const char *name, const char *newer,
+                          uint64_t fraction, double *percent)
+{
+    if (jdk_flag_is_given(options, name) && !jdk_flag_is_given(options, newer)) {
+        *percent = 100.0 / (double)fraction;
+    }
+}
+
+static void take_fractions(struct jdk_options *options)
+{
+    take_fraction(options, "MaxRAMFraction", "MaxRAMPercentage", options->max_ram_fraction,
+                  &options->max_ram_percent);
+    take_fraction(options, "MinRAMFraction", "MinRAMPercentage", options->min_ram_fraction,
+                  &options->min_ram_percent);
+    take_fraction(options, "InitialRAMFraction", "InitialRAMPercentage",
+                  options->initial_ram_fraction, &options->initial_ram_percent);
+}
+
+/* What several options say together. HotSpot's numbers and words. */
+static int check_sizes(struct jdk_options *options, struct st_err *err)
+{
+    if (options->stack_bytes == 0) {
+        options->stack_bytes = STACK_DEFAULT;
+    }
+    if (options->stack_bytes < STACK_MIN) {
+        return st_fail(err, ST_ERANGE,
+                       "\nThe Java thread stack size specified is too small. Specify at least %dk",
+                       STACK_MIN >> 10);
+    }
+    if (options->heap_max != 0 && options->heap_max < HEAP_LEAST) {
+        return st_fail(err, ST_ELIMIT, "Too small maximum heap");
+    }
+    if (options->heap_min != 0 && options->heap_min < START_LEAST) {
+        return st_fail(err, ST_ELIMIT, "Too small initial heap");
+    }
+    take_fractions(options);
+    size_heap(options);
+    if (options->heap_min > options->heap_max) {
+        return st_fail(err, ST_ELIMIT,
+                       "Initial heap size set to a larger value than the maximum heap size");
+    }
+    return 0;
 }
 
 static int take_argument(struct parser *p, const JavaVMOption *option)
@@ -687,12 +607,13 @@ static int take_argument(struct parser *p, const JavaVMOption *option)
 int jdk_options_parse(const JavaVMInitArgs *arguments, struct jdk_options *ret_options,
                       struct st_err *err)
 {
-    struct parser p = {
-        .to = ret_options, .err = err, .lenient = arguments->ignoreUnrecognized != 0};
+    struct parser p = {.to = ret_options,
+                       .err = err,
+                       .flags = {.to = ret_options, .lenient = arguments->ignoreUnrecognized != 0}};
     defaults(ret_options);
     for (jint i = 0; i < arguments->nOptions; i++) { /* wherever it stands, it holds for all */
-        p.lenient = p.lenient || strcmp(arguments->options[i].optionString,
-                                        "-XX:+IgnoreUnrecognizedVMOptions") == 0;
+        p.flags.lenient = p.flags.lenient || strcmp(arguments->options[i].optionString,
+                                                    "-XX:+IgnoreUnrecognizedVMOptions") == 0;
     }
     int r = take_variable(&p, "JAVA_TOOL_OPTIONS");
     for (jint i = 0; r >= 0 && i < arguments->nOptions; i++) {
@@ -702,11 +623,7 @@ int jdk_options_parse(const JavaVMInitArgs *arguments, struct jdk_options *ret_o
         r = take_variable(&p, "_JAVA_OPTIONS");
     }
     if (r >= 0) {
-        size_heap(ret_options);
-    }
-    if (r >= 0 && ret_options->heap_min > ret_options->heap_max) {
-        r = st_fail(err, ST_EINVAL,
-                    "Initial heap size set to a larger value than the maximum heap size");
+        r = check_sizes(ret_options, err);
     }
     if (r == -ST_ENOMEM && err != NULL && err->msg[0] == '\0') {
         (void)st_fail(err, ST_ENOMEM, "out of memory while reading the options");

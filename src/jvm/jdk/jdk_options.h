@@ -27,12 +27,16 @@ struct jdk_assertion {
 
 struct jdk_options {
     uint64_t heap_min, heap_max, stack_bytes;
-    uint64_t max_ram; /* -XX:MaxRAM; 0: what host and cgroup have */
-    double max_ram_percent, min_ram_percent, initial_ram_percent; /* of it; 0: not given */
-    bool no_container;                                            /* -XX:-UseContainerSupport */
+    uint64_t max_ram;                                                  /* -XX:MaxRAM */
+    double max_ram_percent, min_ram_percent;                           /* of it */
+    double initial_ram_percent;                                        /* 0: not given */
+    uint64_t max_ram_fraction, min_ram_fraction, initial_ram_fraction; /* the same, as 1/N */
+    bool no_container; /* -XX:-UseContainerSupport */
     uint64_t stress_every;
     bool verify_heap, verify_boot, verify_other;
     bool preview;
+    bool print_flags, print_given_flags, print_options; /* -XX:+PrintFlagsFinal and its like */
+    uint64_t given_flags; /* a bit for each flag of jdk_flags.c that was given */
     bool log_class, log_gc, log_init, log_jni;
     bool reduce_signals;    /* -Xrs */
     bool exit_on_oom;       /* -XX:+ExitOnOutOfMemoryError */
@@ -40,8 +44,8 @@ struct jdk_options {
     bool interpreter_only;  /* -Xint: what we always do; shown by -version */
     bool show_code_details; /* helpful NullPointerException messages */
     uint32_t trace_depth;
-    int64_t max_direct_bytes;        /* -1: not given */
-    uint32_t processors;             /* -XX:ActiveProcessorCount, 0: ask the host */
+    uint64_t max_direct_bytes;       /* 0: not given */
+    int32_t processors;              /* -XX:ActiveProcessorCount; less than 1: ask the host */
     char *error_file;                /* -XX:ErrorFile; NULL: not given */
     struct jdk_property *properties; /* in order; a later one of a key wins */
     uint32_t property_count;
@@ -56,9 +60,9 @@ struct jdk_options {
     void (*abort)(void);        /* "abort" */
 };
 
-/* Parses all. `arguments` is what JNI_CreateJavaVM got. A failure's message is what is to be
- * printed on standard error; -ST_ENOMEM too. What is accepted and has no meaning here is ignored,
- * with one warning (jdk_options.c has the table). */
+/* Parses all. `arguments` is what JNI_CreateJavaVM got. A failure's message and hint are what is to
+ * be printed: on standard error; on standard output where options do not fit together, -ST_ERANGE,
+ * and -ST_ELIMIT, which is an error of the machine's initialization. -ST_ENOMEM too. */
 int jdk_options_parse(const JavaVMInitArgs *arguments, struct jdk_options *ret_options,
                       struct st_err *err) ST_MUST_CHECK;
 void jdk_options_done(struct jdk_options *options);

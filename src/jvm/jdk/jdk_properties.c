@@ -120,9 +120,10 @@ int jdk_properties_fill(struct jdk_options *options)
     if (r >= 0) {
         r = jdk_property_set(options, "sun.boot.library.path", path, false);
     }
-    if (r >= 0 && options->max_direct_bytes >= 0) {
+    if (r >= 0 && options->max_direct_bytes != 0) {
         char number[24];
-        (void)snprintf(number, sizeof number, "%lld", (long long)options->max_direct_bytes);
+        (void)snprintf(number, sizeof number, "%llu",
+                       (unsigned long long)options->max_direct_bytes);
         r = jdk_property_set(options, "sun.nio.MaxDirectMemorySize", number, true);
     }
     return r >= 0 ? fill_library_path(options) : r;

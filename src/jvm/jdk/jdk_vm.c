@@ -11,6 +11,7 @@
 #include "jvm/intrinsic/jis.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_boot.h"
+#include "jvm/jdk/jdk_flags.h"
 #include "jvm/jdk/jdk_jni.h"
 #include "jvm/jdk/jdk_options.h"
 #include "jvm/jdk/jdk_properties.h"
@@ -192,9 +193,9 @@ JavaVM *jdk_java_vm(void)
 /* "Error occurred during initialization of VM" and why; ends the process, as embedders expect. */
 ST_NORETURN static void fail_to_start(struct jrt_thread *thread, const char *message)
 {
-    jdk_print(stderr, "Error occurred during initialization of VM\n");
+    jdk_print(stdout, "Error occurred during initialization of VM\n");
     if (message != NULL) {
-        jdk_print(stderr, "%s\n", message);
+        jdk_print(stdout, "%s\n", message);
     }
     if (thread != NULL && jrt_failed(thread)) {
         jdk_describe_exception(thread);
@@ -230,16 +231,37 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
                              .leaves = jis_leaves};
 }
 
+/* -XX:+PrintVMOptions, -XX:+PrintCommandLineFlags, -XX:+PrintFlagsFinal */
+static void print_options(const struct jdk_options *options)
+{
+    for (uint32_t i = 0; options->print_options && i < options->argument_count; i++) {
+        if (strncmp(options->arguments[i], "-XX:", 4) == 0) {
+            jdk_print(stdout, "VM option '%s'\n", options->arguments[i] + 4);
+        }
+    }
+    if (options->print_given_flags) {
+        jdk_flags_print_given(options);
+    }
+    if (options->print_flags) {
+        jdk_flags_print(options);
+    }
+    (void)fflush(stdout);
+}
+
 static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *arguments)
 {
     struct st_err err = {0};
     jdk_started();
     int r = jdk_options_parse(arguments, &jdk_options, &err);
+    if (r == -ST_ELIMIT) {
+        fail_to_start(NULL, err.msg);
+    }
     if (r < 0) {
-        jdk_print(stderr, "%s\n", err.msg);
+        jdk_print(r == -ST_ERANGE ? stdout : stderr, "%s\n%s", err.msg, err.hint);
         jdk_options_done(&jdk_options);
         return r == -ST_ENOMEM ? JNI_ENOMEM : JNI_ERR;
     }
+    print_options(&jdk_options);
     if (jdk_home_find(&err) < 0 || jdk_properties_fill(&jdk_options) < 0 ||
         jdk_libraries_open(&err) < 0) {
         fail_to_start(NULL, err.msg);

@@ -5,12 +5,11 @@
 """
 import glob
 import os
-import subprocess
 import sys
 import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-JDK = "/usr/lib/jvm/java-17-openjdk-amd64"
+from jvm_lab import JDK, compile_programs, run, sanitizer, skip_unless_possible
+
 # What of the library looks into the machine: a program each.
 LIBRARY = ("Reflection", "ReflectedArrays", "Records", "Handles", "StackWalks", "NullMessages")
 OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in (
@@ -43,28 +42,6 @@ RUNS = [
 LONG_RUNS = [("allocations_at_each_allocation", ["-Xmx32m", "-XX:GCStress=1"], ["Allocations"])]
 
 
-def skip(why):
-    print("SKIPPED:", why)
-    sys.exit(77)
-
-
-def sanitizer(folder):
-    """What a library built with AddressSanitizer needs in a launcher that was not."""
-    with open(f"{folder}/libjvm.so", "rb") as library:
-        if b"__asan_init" not in library.read():
-            return {}
-    found = subprocess.run(["clang", "-print-file-name=libclang_rt.asan-x86_64.so"], capture_output=True, text=True, check=True)
-    # Launcher and library leave what they have to the end of the process; stacks are scanned where they are.
-    return {"LD_PRELOAD": found.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1"}
-
-
-def run(java, words, classes, more=None):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA", "_JAVA", "JDK"))}
-    environment.update(more or {})
-    done = subprocess.run([*java, *words], cwd=classes, capture_output=True, timeout=600, env=environment)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-
 def crash(folder, classes):
     """A fault ends the process as HotSpot does, with a report that names the signal and the Java frames."""
     words = ["-XX:ErrorFile=report%p.log", "Ends", "crash"]
@@ -82,11 +59,9 @@ def crash(folder, classes):
 
 def main():
     folder, embedder, only = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3:]
-    if not os.access(f"{JDK}/bin/javac", os.X_OK):
-        skip("no javac of OpenJDK 17 (openjdk-17-jdk-headless)")
+    skip_unless_possible()
     with tempfile.TemporaryDirectory() as classes:
-        sources = [os.path.join(HERE, name) for name in os.listdir(HERE) if name.endswith(".java")]
-        subprocess.run([f"{JDK}/bin/javac", "-nowarn", "-Xlint:none", "-XDignore.symbol.file", "-d", classes, *sources], check=True)
+        compile_programs(classes)
         failed = 0
         for name, options, words in RUNS if not only else [row for row in RUNS + LONG_RUNS if row[0] in only]:
             theirs = [option for option in options if "GCStress" not in option]
