@@ -11,13 +11,13 @@ enum {
     PCI_ADDRESS = 0xcf8,
     PCI_DATA = 0xcfc
 };
-enum { CAPABILITY_MSIX = 0x11, LAPIC = 0xfee00000 };
+enum { CAPABILITY_MSIX = 0x11, LAPIC = 0xfee00000, NMI = 2 };
 enum { MULTIBOOT = 0x36d76289 };
 
 extern const uint32_t bare_boot_magic, bare_boot_information;
 
 volatile uint32_t bare_interrupts[16];
-extern const char bare_entries[], bare_exception[];
+extern const char bare_entries[], bare_exception[], bare_nmi[];
 void bare_died(uint64_t a, uint64_t b, uint64_t address);
 
 static void put(char c)
@@ -124,20 +124,25 @@ static volatile uint32_t *lapic(unsigned at)
     return (volatile uint32_t *)(uintptr_t)(LAPIC + at);
 }
 
-void bare_interrupts_init(void)
+void bare_interrupts_load(void)
 {
     struct {
         uint16_t limit;
         uint64_t base;
     } ST_PACKED pointer = {sizeof idt - 1, (uint64_t)(uintptr_t)idt};
 
+    __asm__ volatile("lidt %0" ::"m"(pointer));
+}
+
+void bare_interrupts_init(void)
+{
     for (unsigned i = 0; i < 32; i++) {
-        set_gate(i, bare_exception);
+        set_gate(i, i == NMI ? bare_nmi : bare_exception);
     }
     for (unsigned i = 0; i < 16; i++) {
         set_gate(32 + i, bare_entries + 32 * i);
     }
-    __asm__ volatile("lidt %0" ::"m"(pointer));
+    bare_interrupts_load();
     bare_out8(0x21, 0xff); /* both PICs off */
     bare_out8(0xa1, 0xff);
     *lapic(0xf0) = 0x1ff; /* on, spurious vector 255 */

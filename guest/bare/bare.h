@@ -65,8 +65,11 @@ static inline uint64_t bare_tsc(void)
 /* How often each of the vectors 32 to 47 came. */
 extern volatile uint32_t bare_interrupts[16];
 
-/* Sets the IDT up and the local APIC on. Interrupts stay off. */
+/* Sets the IDT up and the local APIC on. Interrupts stay off; an NMI passes without effect. */
 void bare_interrupts_init(void);
+
+/* Loads that IDT on a further CPU. */
+void bare_interrupts_load(void);
 
 /* Sleeps until the vector has come more often than `seen`; returns how often. */
 uint32_t bare_wait(unsigned vector, uint32_t seen);

@@ -79,7 +79,12 @@ bare_entries:
     .set vector, vector + 1
     .endr
 
-/* Any exception: says so and stops. */
+/* An NMI comes from outside, for whoever listens. */
+    .globl bare_nmi
+bare_nmi:
+    iretq
+
+/* Any other exception: says so and stops. */
     .globl bare_exception
 bare_exception:
     cli

@@ -323,6 +323,7 @@ static volatile bool second_runs;
 
 void hostile_second(void)
 {
+    bare_interrupts_load();
     second_runs = true;
     for (;;) { /* always something there, never more than fits */
         __atomic_store_n(&rings[0].available.index, (uint16_t)(rings[0].used.index + BARE_RING - 1),

@@ -78,6 +78,9 @@ static int send_waiting(struct carrier *c)
         return 0;
     }
     c->out_waits = false;
+    if (n == -ST_ECONNRESET) { /* It left unread input behind: for a sender it has left. */
+        return -ST_EPIPE;
+    }
     if (n >= 0 && c->end_waits) {
         c->end_waits = false;
         c->out.head = (struct mon_record){.version = MON_PROTOCOL_VERSION, .type = MON_INPUT_END};
