@@ -284,7 +284,7 @@ static bool call(struct jrt_thread *thread, struct jrt_method *method, const uni
         }
         break;
     case JIN_ENTRY_ABSTRACT:
-        good = jin_throw_abstract(thread, method, job_from_ref(fp[0].ref));
+        good = jin_throw_abstract(thread, method, method, job_from_ref(fp[0].ref));
         break;
     case JIN_ENTRY_INVOKE_BASIC:
     case JIN_ENTRY_LINK_TO:

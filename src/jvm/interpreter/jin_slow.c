@@ -36,10 +36,17 @@ bool jin_throw_store(struct jrt_thread *thread, const struct job_object *value)
                      jrt_external_name(jrt_class_of(value), name, sizeof name));
 }
 
-bool jin_throw_abstract(struct jrt_thread *thread, const struct jrt_method *method,
-                        const struct job_object *receiver)
+bool jin_throw_abstract(struct jrt_thread *thread, const struct jrt_method *resolved,
+                        const struct jrt_method *method, const struct job_object *receiver)
 {
-    return jrt_throw_abstract(thread, method, receiver != NULL ? jrt_class_of(receiver) : NULL);
+    return jrt_throw_abstract(thread, resolved, method,
+                              receiver != NULL ? jrt_class_of(receiver) : NULL);
+}
+
+const struct jrt_method *jin_resolved_method(struct jin_code *code, const struct jin_insn *insn,
+                                             const struct jrt_method *selected)
+{
+    return insn->op == JIN_CALL_VIRTUAL ? jrt_method_at(jin_sites(code)[insn->b].at) : selected;
 }
 
 bool jin_check_receiver(struct jrt_thread *thread, const struct jin_site *site,
@@ -66,8 +73,7 @@ struct jrt_method *jin_interface_target(struct jrt_thread *thread, struct jin_si
         return NULL;
     }
     if ((target->access & JCF_ACC_ABSTRACT) != 0) {
-        bool made = (target->flags & JRT_METHOD_OVERPASS) != 0; /* it knows what to throw */
-        (void)jrt_throw_abstract(thread, made ? target : method, class);
+        (void)jrt_throw_abstract(thread, method, target, class);
         return NULL;
     }
     uint64_t cache = receiver->class_at | (uint64_t)job_offset(target) << 32;

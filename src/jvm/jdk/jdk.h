@@ -100,5 +100,7 @@ void jdk_thread_dump(struct jrt_thread *thread,
  * `size`. */
 void jdk_describe_place(const struct jrt_method *method, uint32_t bytecode_index, char *text,
                         size_t size);
+/* NoClassDefFoundError for a class name longer than a symbol; true: it is none, or NULL. */
+bool jdk_check_class_name(struct jrt_thread *thread, const char *name);
 /* A class's SourceFile; false: it has none. */
 bool jdk_source_file(const struct jrt_class *class, char *text, size_t size);

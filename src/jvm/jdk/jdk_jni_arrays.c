@@ -13,6 +13,7 @@
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_message.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
@@ -57,7 +58,11 @@ static jsize GetArrayLength(JNIEnv *env, jarray array)
 static bool in_bounds(struct jrt_thread *thread, const struct job_array *array, jsize at,
                       jsize count)
 {
-    if (at < 0 || count < 0 || at > array->length - count) {
+    if (count < 0) {
+        (void)jrt_throw(thread, JRT_ArrayIndexOutOfBoundsException, "Length %d is negative", count);
+        return false;
+    }
+    if (at < 0 || at > array->length - count) {
         (void)jrt_throw(thread, JRT_ArrayIndexOutOfBoundsException,
                         "Array region %d..%lld out of bounds for length %d", at,
                         (long long)at + count, array->length);
@@ -91,6 +96,27 @@ static jobject GetObjectArrayElement(JNIEnv *env, jarray array, jsize index)
     JDK_RETURN(element);
 }
 
+/* "int[3][]": the element's type with the index at the first dimension. */
+static void throw_store(struct jrt_thread *thread, const struct jrt_class *from,
+                        const struct jrt_class *wanted, jsize index)
+{
+    char name[JRT_MESSAGE_BYTES];
+    char type[JRT_MESSAGE_BYTES];
+    char more[2 * 255 + 1] = "";
+    const char *descriptor = jrt_text(wanted->name);
+    size_t dimensions = strspn(descriptor, "[");
+    for (size_t i = 0; i < dimensions; i++) {
+        memcpy(&more[2 * i], "[]", 3);
+    }
+    if (dimensions == 0) {
+        jrt_external_name(wanted, type, sizeof type);
+    } else {
+        (void)jrt_type_text(descriptor + dimensions, type, sizeof type);
+    }
+    (void)jrt_throw(thread, JRT_ArrayStoreException, "type mismatch: can not store %s to %s[%d]%s",
+                    jrt_external_name(from, name, sizeof name), type, index, more);
+}
+
 static void SetObjectArrayElement(JNIEnv *env, jarray array, jsize index, jobject value)
 {
     JDK_ENTER(env);
@@ -101,12 +127,7 @@ static void SetObjectArrayElement(JNIEnv *env, jarray array, jsize index, jobjec
         (void)jrt_throw(thread, JRT_ArrayIndexOutOfBoundsException,
                         "Index %d out of bounds for length %d", index, to->length);
     } else if (element != NULL && !jrt_is_subtype(jrt_class_of(element), wanted)) {
-        char name[256];
-        char array_name[256];
-        (void)jrt_throw(thread, JRT_ArrayStoreException,
-                        "type mismatch: can not store %s to %s[%d]",
-                        jrt_external_name(jrt_class_of(element), name, sizeof name),
-                        jrt_external_name(wanted, array_name, sizeof array_name), index);
+        throw_store(thread, jrt_class_of(element), wanted, index);
     } else {
         jgc_store(&to->object, (jref_t *)job_elements(to) + index, job_to_ref(element));
     }

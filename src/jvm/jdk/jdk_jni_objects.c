@@ -31,10 +31,12 @@ static jclass DefineClass(JNIEnv *env, const char *name, jobject loader, const j
                           jsize size)
 {
     JDK_ENTER(env);
-    struct jrt_loader *in = jrt_loader_of(thread, jrt_get(loader));
+    struct jrt_loader *in =
+        jdk_check_class_name(thread, name) ? jrt_loader_of(thread, jrt_get(loader)) : NULL;
     struct jrt_definition definition = {.bytes = (const uint8_t *)bytes,
                                         .size = (size_t)size,
-                                        .name = name != NULL ? jrt_symbol_of(name) : 0};
+                                        .name =
+                                            in != NULL && name != NULL ? jrt_symbol_of(name) : 0};
     struct jrt_class *class = in != NULL ? jrt_define_class(thread, in, &definition) : NULL;
     JDK_RETURN(jdk_local_class(thread, class));
 }
@@ -70,10 +72,11 @@ static jclass FindClass(JNIEnv *env, const char *name)
     JDK_ENTER(env);
     struct jrt_loader *loader;
     struct jrt_class *class = NULL;
-    size_t length = name != NULL ? strlen(name) : 0;
-    if (length == 0 || length > UINT16_MAX || strchr(name, '.') != NULL) {
-        (void)jrt_throw(thread, JRT_NoClassDefFoundError, "%.200s", name != NULL ? name : "");
-    } else if (caller_loader(thread, &loader)) {
+    if (name == NULL) {
+        (void)jrt_throw(thread, JRT_NoClassDefFoundError, "No class name given");
+    } else if (name[0] == 0 || strchr(name, '.') != NULL) {
+        (void)jrt_throw(thread, JRT_NoClassDefFoundError, "%.200s", name);
+    } else if (jdk_check_class_name(thread, name) && caller_loader(thread, &loader)) {
         job_offset_t symbol = jrt_symbol_of(name);
         class = symbol != 0 ? jrt_load_class(thread, loader, symbol) : NULL;
         if (class == NULL && jrt_pending_is(thread, JRT_ClassNotFoundException)) {

@@ -31,6 +31,7 @@ enum {
 struct parser {
     struct jdk_options *to;
     struct st_err *err;
+    bool warned_reserved;
     struct jdk_flag_reader flags;
     uint32_t numbered[8]; /* of jdk.module.addreads.N and its like */
     uint32_t boot_appends, patches;
@@ -174,31 +175,46 @@ static int ignored(struct parser *p ST_UNUSED, const char *option ST_UNUSED,
     return 0;
 }
 
+/* jdk.module.NAME and jdk.module.NAME.* are what options make, not -D. */
+static bool is_reserved(const char *key)
+{
+    static const char prefix[] = "jdk.module.";
+    static const char *const names[] = {"addexports", "addmods",      "addopens",
+                                        "addreads",   "limitmods",    "patch",
+                                        "path",       "upgrade.path", "enable.native.access"};
+    for (unsigned i = 0; strncmp(key, prefix, sizeof prefix - 1) == 0 && i < ST_COUNT(names); i++) {
+        const char *name = key + sizeof prefix - 1;
+        size_t length = strlen(names[i]);
+        if (strncmp(name, names[i], length) == 0 && (name[length] == '\0' || name[length] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void warn_reserved(struct parser *p)
+{
+    if (!p->warned_reserved) {
+        jdk_print(stderr,
+                  JDK_VM_NAME " warning: Ignoring system property options whose names match the "
+                              "'-Djdk.module.*'. names that are reserved for internal use.\n");
+    }
+    p->warned_reserved = true;
+}
+
 static int define(struct parser *p, const char *option ST_UNUSED, const char *value)
 {
     const char *equals = strchr(value, '=');
     size_t length = equals != NULL ? (size_t)(equals - value) : strlen(value);
     char *key = strndup(value, length);
-    static const char *const internal[] = {"jdk.module.addexports", "jdk.module.addopens",
-                                           "jdk.module.addreads",   "jdk.module.patch",
-                                           "jdk.module.limitmods",  "jdk.module.upgrade.path"};
     if (key == NULL) {
         return -ST_ENOMEM;
     }
     int r = 0;
-    for (unsigned i = 0; i < ST_COUNT(internal); i++) {
-        if (strncmp(key, internal[i], strlen(internal[i])) == 0) {
-            jdk_print(stderr,
-                      JDK_VM_NAME
-                      " warning: Ignoring system property option %s whose name matches a "
-                      "reserved one\n",
-                      key);
-            free(key);
-            return 0;
-        }
-    }
-    if ((strcmp(key, "java.ext.dirs") == 0 || strcmp(key, "java.endorsed.dirs") == 0) &&
-        equals != NULL && equals[1] != '\0') {
+    if (is_reserved(key)) {
+        warn_reserved(p);
+    } else if ((strcmp(key, "java.ext.dirs") == 0 || strcmp(key, "java.endorsed.dirs") == 0) &&
+               equals != NULL && equals[1] != '\0') {
         r = st_fail(p->err, ST_EINVAL, "%s is not supported.  Use -classpath instead.", key);
     } else {
         r = jdk_property_set(p->to, key, equals != NULL ? equals + 1 : "", true);
@@ -254,6 +270,10 @@ static int patch_module(struct parser *p, const char *option, const char *value)
                        option);
     }
     if (strncmp(value, base, sizeof base - 1) == 0) {
+        if (p->patches != 0) {
+            return st_fail(p->err, ST_EINVAL,
+                           "Cannot specify java.base more than once to --patch-module");
+        }
         char *paths = strdup(value + sizeof base - 1);
         char *rest = paths;
         int r = paths != NULL ? 0 : -ST_ENOMEM;

@@ -564,6 +564,10 @@ NATIVE(defineClass0)
         return jrt_throw_class(thread, jrt_known_class(thread, JRT_ArrayIndexOutOfBoundsException),
                                NULL);
     }
+    if (name != NULL && jrt_string_utf8_length(name) > UINT16_MAX) {
+        return jrt_throw(thread, JRT_NoClassDefFoundError,
+                         "Class name exceeds maximum length of %d", UINT16_MAX);
+    }
     struct jrt_loader *loader = jrt_loader_of(thread, object(&args[5]));
     struct jrt_definition definition = {.bytes = (const uint8_t *)job_elements(bytes) + at,
                                         .size = (size_t)count,

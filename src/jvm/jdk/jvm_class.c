@@ -101,14 +101,23 @@ jclass JVM_FindLoadedClass(JNIEnv *env, jobject loader, jstring name)
     JDK_RETURN(in != NULL ? jdk_local_class(thread, jrt_loaded_class(in, symbol)) : NULL);
 }
 
+bool jdk_check_class_name(struct jrt_thread *thread, const char *name)
+{
+    return name == NULL || strlen(name) <= UINT16_MAX ||
+           jrt_throw(thread, JRT_NoClassDefFoundError,
+                     "Class name exceeds maximum length of %d: %.200s", UINT16_MAX, name);
+}
+
 jclass JVM_DefineClassWithSource(JNIEnv *env, const char *name, jobject loader, const jbyte *bytes,
                                  jsize size, jobject domain, const char *source)
 {
     JDK_ENTER(env);
-    struct jrt_loader *in = jrt_loader_of(thread, jrt_get(loader));
+    struct jrt_loader *in =
+        jdk_check_class_name(thread, name) ? jrt_loader_of(thread, jrt_get(loader)) : NULL;
     struct jrt_definition definition = {.bytes = (const uint8_t *)bytes,
                                         .size = (size_t)size,
-                                        .name = name != NULL ? jrt_symbol_of(name) : 0,
+                                        .name =
+                                            in != NULL && name != NULL ? jrt_symbol_of(name) : 0,
                                         .source = source,
                                         .protection_domain = jrt_get(domain)};
     JDK_RETURN(

@@ -66,8 +66,9 @@ void JVM_InitStackTraceElement(JNIEnv *env, jobject element, jobject frame_info)
 jstring JVM_GetExtendedNPEMessage(JNIEnv *env, jthrowable throwable)
 {
     JDK_ENTER(env);
-    JDK_RETURN(throwable != NULL ? jrt_local(thread, jrt_npe_message(thread, jrt_get(throwable)))
-                                 : NULL);
+    JDK_RETURN(throwable != NULL && jdk_options.show_code_details
+                   ? jrt_local(thread, jrt_npe_message(thread, jrt_get(throwable)))
+                   : NULL);
 }
 
 /* ---- who calls ---- */

@@ -21,6 +21,17 @@ static const char *element_text(const struct jrt_class *class)
     return jrt_text(element->name);
 }
 
+static bool throw_mismatch(struct jrt_thread *thread, const struct jrt_class *from,
+                           const struct jrt_class *to)
+{
+    char one[JRT_MESSAGE_BYTES];
+    char other[JRT_MESSAGE_BYTES];
+    return jrt_throw(thread, JRT_ArrayStoreException,
+                     "arraycopy: type mismatch: can not copy %s[] into %s[]",
+                     jrt_external_name(jrt_class_at(from->element), one, sizeof(one)),
+                     jrt_external_name(jrt_class_at(to->element), other, sizeof(other)));
+}
+
 static bool throw_type(struct jrt_thread *thread, const struct job_object *from,
                        const struct job_object *to)
 {
@@ -116,6 +127,9 @@ static bool copy_checked(struct jrt_thread *thread, const struct jrt_class *from
         if (object && !jrt_is_subtype(jrt_class_of(object), element)) {
             char one[JRT_MESSAGE_BYTES];
             char other[JRT_MESSAGE_BYTES];
+            if (!jrt_is_subtype(element, jrt_class_at(from_class->element))) {
+                return throw_mismatch(thread, from_class, to_class); /* no element can be one */
+            }
             return jrt_throw(thread, JRT_ArrayStoreException,
                              "arraycopy: element type mismatch: can not cast one of the elements "
                              "of %s[] to the type of the destination array, %s",

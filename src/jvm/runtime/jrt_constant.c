@@ -5,9 +5,57 @@
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_invoke_priv.h"
+#include "jvm/runtime/jrt_message.h"
 #include "jvm/runtime/jrt_references.h"
 #include "jvm/runtime/jrt_resolve_priv.h"
 #include "jvm/runtime/jrt_string.h"
+
+/* The constant says Methodref for a class's method, InterfaceMethodref for an interface's. */
+static bool check_reference_kind(struct jrt_thread *thread, const struct jrt_class *class,
+                                 uint8_t tag, const struct jrt_member_name *member, uint16_t index)
+{
+    static const char *const kinds[] = {"CONSTANT_MethodRef", "CONSTANT_InterfaceMethodRef"};
+    bool interface = jrt_is_interface(class);
+    if (tag == JCF_TAG_FIELD || interface == (tag == JCF_TAG_INTERFACE_METHOD)) {
+        return true;
+    }
+    char name[JRT_MESSAGE_BYTES];
+    char written[JRT_MESSAGE_BYTES];
+    return jrt_throw(thread, JRT_IncompatibleClassChangeError,
+                     "Inconsistent constant pool data in classfile for class %s. Method '%s' at "
+                     "index %d is %s and should be %s",
+                     jrt_external_name(class, name, sizeof(name)),
+                     jrt_method_text(NULL, jrt_text(member->name), jrt_text(member->descriptor),
+                                     written, sizeof(written)),
+                     index, kinds[!interface], kinds[interface]);
+}
+
+/* A type could not be loaded: that no member has it at all is said first. */
+static void prefer_missing(struct jrt_thread *thread, struct jrt_class *class,
+                           const struct jrt_member_name *member)
+{
+    struct jrt_method *method = jrt_find_class_method(class, member->name, member->descriptor);
+    struct jrt_method *other;
+    char name[JRT_MESSAGE_BYTES];
+    char written[JRT_MESSAGE_BYTES];
+    if (jrt_text(member->descriptor)[0] != '(') {
+        if (!jrt_find_field(class, member->name, member->descriptor)) {
+            (void)jrt_catch(thread);
+            (void)jrt_throw(thread, JRT_NoSuchFieldError, "%s", jrt_text(member->name));
+        }
+        return;
+    }
+    if (!method) {
+        (void)jrt_select_interface_method(class, member->name, member->descriptor, &method, &other);
+    }
+    if (!method && !jrt_polymorphic_of(class, member->name)) {
+        (void)jrt_catch(thread);
+        (void)jrt_throw(thread, JRT_NoSuchMethodError, "'%s'",
+                        jrt_method_text(jrt_external_name(class, name, sizeof(name)),
+                                        jrt_text(member->name), jrt_text(member->descriptor),
+                                        written, sizeof(written)));
+    }
+}
 
 static struct job_object *method_handle(struct jrt_thread *thread, struct jrt_class *in,
                                         uint16_t index)
@@ -24,6 +72,9 @@ static struct job_object *method_handle(struct jrt_thread *thread, struct jrt_cl
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
         return NULL;
     }
+    if (!check_reference_kind(thread, class, pool->tags[reference], &member, index)) {
+        return NULL;
+    }
     struct job_object *type;
     if (jrt_text(member.descriptor)[0] == '(') {
         type = jrt_method_type(thread, member.descriptor, in);
@@ -31,6 +82,9 @@ static struct job_object *method_handle(struct jrt_thread *thread, struct jrt_cl
         const struct jrt_symbol *text = jrt_symbol_at(member.descriptor);
         const struct jrt_class *of = jrt_class_of_type(thread, text->text, text->length, in);
         type = of ? jrt_mirror(of) : NULL;
+    }
+    if (!type && jrt_pending_is(thread, JRT_NoClassDefFoundError)) {
+        prefer_missing(thread, class, &member);
     }
     struct job_object *name = type ? jrt_intern_symbol(thread, member.name) : NULL;
     union jrt_slot result = {0};
@@ -173,6 +227,23 @@ static bool make_constant(struct jrt_thread *thread, struct jrt_class *in, uint1
     return *ret_object != NULL;
 }
 
+/* What a constant is called where its error says nothing: 0 for strings. */
+static job_offset_t constant_name(struct jrt_class *in, uint16_t index)
+{
+    const struct jrt_pool *pool = jrt_pool_of(in);
+    struct jrt_member_name member = {0};
+    switch (pool->tags[index]) {
+    case JCF_TAG_DYNAMIC:
+        return jrt_pool_member(in, index, &member) ? member.name : 0;
+    case JCF_TAG_METHOD_HANDLE:
+        return jrt_pool_member(in, jrt_pool_low(pool, index), &member) ? member.name : 0;
+    case JCF_TAG_METHOD_TYPE:
+        return jrt_pool_named(in, index);
+    default:
+        return 0;
+    }
+}
+
 /* A constant that is an object: resolved, or resolved before. *ret_reference: 1 + its index in the
  * references; the null of a dynamic constant is kept as a reference to null. */
 static bool object_constant(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
@@ -189,7 +260,7 @@ static bool object_constant(struct jrt_thread *thread, struct jrt_class *in, uin
         if (make_constant(thread, in, index, &object)) {
             added = jrt_add_reference(thread, in, object);
         } else {
-            jrt_keep_failure(thread, in, index);
+            jrt_keep_failure_of(thread, in, index, constant_name(in, index));
         }
         uint32_t now = added ? added + 1 : JRT_POOL_FAILED;
         if (!added && !jrt_pending_is(thread, JRT_LinkageError)) {

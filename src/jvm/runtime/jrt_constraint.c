@@ -122,6 +122,15 @@ static enum outcome constrain_name(job_offset_t name, const struct jrt_loader *o
     return outcome;
 }
 
+/* The name as messages have it; a symbol, since the message outlives this. */
+static const char *dotted(job_offset_t name)
+{
+    const struct jrt_class named = {.name = name};
+    char text[JRT_MESSAGE_BYTES];
+    job_offset_t symbol = jrt_symbol_of(jrt_external_name(&named, text, sizeof(text)));
+    return jrt_text(symbol ? symbol : name);
+}
+
 bool jrt_constrain(struct jrt_thread *thread, const struct jrt_loader *one,
                    const struct jrt_loader *other, job_offset_t descriptor, const char **ret_type)
 {
@@ -136,7 +145,7 @@ bool jrt_constrain(struct jrt_thread *thread, const struct jrt_loader *one,
             return jrt_throw_oom(thread, JRT_OOM_METASPACE);
         }
         if (outcome == VIOLATED) {
-            *ret_type = jrt_text(name);
+            *ret_type = dotted(name);
             return false;
         }
         at = end;
@@ -152,6 +161,15 @@ bool jrt_constraint_allows_locked(const struct jrt_loader *loader, job_offset_t 
         constraint->class = class;
     }
     return !constraint || constraint->class == class;
+}
+
+const struct jrt_class *jrt_constraint_class(const struct jrt_loader *loader, job_offset_t name)
+{
+    pthread_mutex_lock(&jrt_loaders_lock);
+    const struct constraint *constraint = find_locked(name, loader);
+    const struct jrt_class *class = constraint ? constraint->class : NULL;
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    return class;
 }
 
 void jrt_constraints_forget(const struct jrt_loader *loader)
@@ -173,40 +191,80 @@ void jrt_constraints_forget(const struct jrt_loader *loader)
     }
 }
 
+/* Who the two classes of a violated constraint are. */
+struct parties {
+    char name[JRT_MESSAGE_BYTES], method[JRT_MESSAGE_BYTES];
+    char one[JRT_MESSAGE_BYTES], other[JRT_MESSAGE_BYTES];
+    char one_loader[JRT_MESSAGE_BYTES], other_loader[JRT_MESSAGE_BYTES];
+    char one_place[2 * JRT_MESSAGE_BYTES], other_place[2 * JRT_MESSAGE_BYTES];
+};
+
+static void describe(struct parties *p, const struct jrt_class *class,
+                     const struct jrt_method *method, const struct jrt_class *other)
+{
+    const struct jrt_class *one = jrt_class_at(method->class_at);
+    jrt_external_name(class, p->name, sizeof(p->name));
+    jrt_external_name(one, p->one, sizeof(p->one));
+    jrt_external_name(other, p->other, sizeof(p->other));
+    jrt_method_text(p->one, jrt_text(method->name), jrt_text(method->descriptor), p->method,
+                    sizeof(p->method));
+    jrt_loader_text(jrt_loader_at(one->loader), p->one_loader, sizeof(p->one_loader));
+    jrt_loader_text(jrt_loader_at(other->loader), p->other_loader, sizeof(p->other_loader));
+    jrt_place_and_parent_text(one, p->one_place, sizeof(p->one_place));
+    jrt_place_and_parent_text(other, p->other_place, sizeof(p->other_place));
+}
+
+static bool agree(struct jrt_thread *thread, const struct jrt_method *method,
+                  const struct jrt_method *other, const char **ret_type)
+{
+    job_offset_t one_loader = jrt_class_at(method->class_at)->loader;
+    job_offset_t other_loader = jrt_class_at(other->class_at)->loader;
+    return one_loader == other_loader || (method->flags & JRT_METHOD_OVERPASS) ||
+           jrt_constrain(thread, jrt_loader_at(one_loader), jrt_loader_at(other_loader),
+                         method->descriptor, ret_type);
+}
+
 bool jrt_check_override(struct jrt_thread *thread, const struct jrt_class *class,
                         const struct jrt_method *method, const struct jrt_method *overridden)
 {
-    const struct jrt_class *holder = jrt_class_at(method->class_at);
-    const struct jrt_class *other = jrt_class_at(overridden->class_at);
     const char *type;
-    if (holder->loader == other->loader || (method->flags & JRT_METHOD_OVERPASS) ||
-        jrt_constrain(thread, jrt_loader_at(holder->loader), jrt_loader_at(other->loader),
-                      method->descriptor, &type)) {
+    if (agree(thread, method, overridden, &type)) {
         return true;
     }
     if (jrt_failed(thread)) {
         return false;
     }
-    char name[JRT_MESSAGE_BYTES];
-    char one_name[JRT_MESSAGE_BYTES];
-    char other_name[JRT_MESSAGE_BYTES];
-    char one_loader[JRT_MESSAGE_BYTES];
-    char other_loader[JRT_MESSAGE_BYTES];
-    char written[JRT_MESSAGE_BYTES];
-    char one_place[2 * JRT_MESSAGE_BYTES];
-    char other_place[2 * JRT_MESSAGE_BYTES];
-    jrt_external_name(holder, one_name, sizeof(one_name));
+    struct parties p;
+    describe(&p, class, method, jrt_class_at(overridden->class_at));
     return jrt_throw(
         thread, JRT_LinkageError,
         "loader constraint violation for class %s: when selecting overriding method '%s' the class "
         "loader %s of the selected method's type %s, and the class loader %s for its super type %s "
         "have different Class objects for the type %s used in the signature (%s; %s)",
-        jrt_external_name(class, name, sizeof(name)),
-        jrt_method_text(one_name, jrt_text(method->name), jrt_text(method->descriptor), written,
-                        sizeof(written)),
-        jrt_loader_text(jrt_loader_at(holder->loader), one_loader, sizeof(one_loader)), one_name,
-        jrt_loader_text(jrt_loader_at(other->loader), other_loader, sizeof(other_loader)),
-        jrt_external_name(other, other_name, sizeof(other_name)), type,
-        jrt_place_and_parent_text(holder, one_place, sizeof(one_place)),
-        jrt_place_and_parent_text(other, other_place, sizeof(other_place)));
+        p.name, p.method, p.one_loader, p.one, p.other_loader, p.other, type, p.one_place,
+        p.other_place);
+}
+
+bool jrt_check_selection(struct jrt_thread *thread, const struct jrt_class *class,
+                         const struct jrt_method *method, const struct jrt_method *selected)
+{
+    const char *type;
+    if (agree(thread, selected, method, &type)) {
+        return true;
+    }
+    if (jrt_failed(thread)) {
+        return false;
+    }
+    const struct jrt_class *holder = jrt_class_at(selected->class_at);
+    struct parties p;
+    describe(&p, class, method, holder);
+    return jrt_throw(
+        thread, JRT_LinkageError,
+        "loader constraint violation in interface itable initialization for class %s: when "
+        "selecting method '%s' the class loader %s for super interface %s, and the class loader %s "
+        "of the selected method's %s, %s have different Class objects for the type %s used in the "
+        "signature (%s; %s)",
+        p.name, p.method, p.one_loader, p.one, p.other_loader,
+        jrt_is_interface(holder) ? "interface" : "class", p.other, type, p.one_place,
+        p.other_place);
 }

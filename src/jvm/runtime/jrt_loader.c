@@ -226,13 +226,18 @@ static struct jrt_class *throw_forbidden(struct jrt_thread *thread, const struct
     char text[JRT_MESSAGE_BYTES];
     char name[JRT_MESSAGE_BYTES];
     char place[JRT_MESSAGE_BYTES];
+    char by[JRT_MESSAGE_BYTES] = "another loader";
     const char *kind = jrt_is_interface(class) ? "interface" : "class";
+    const struct jrt_class *first = jrt_constraint_class(loader, class->name);
+    if (first) {
+        jrt_loader_text(jrt_loader_at(first->loader), by, sizeof(by));
+    }
     (void)jrt_throw(thread, JRT_LinkageError,
                     "loader constraint violation: loader %s wants to load %s %s. A different %s "
-                    "with the same name was previously loaded by another loader. (%s)",
+                    "with the same name was previously loaded by %s. (%s)",
                     jrt_loader_text(loader, text, sizeof(text)), kind,
-                    jrt_external_name(class, name, sizeof(name)), kind,
-                    jrt_place_text(class, place, sizeof(place)));
+                    jrt_external_name(class, name, sizeof(name)), kind, by,
+                    jrt_place_text(first ? first : class, place, sizeof(place)));
     return NULL;
 }
 

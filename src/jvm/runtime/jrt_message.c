@@ -66,13 +66,22 @@ const char *jrt_place_text(const struct jrt_class *class, char *text, uint32_t s
     return text;
 }
 
+/* The library's own loaders, whose parents everybody knows. */
+static bool is_built_in(const struct job_object *loader)
+{
+    static const char prefix[] = "jdk/internal/loader/ClassLoaders$";
+    const struct jrt_class *class = jrt_class_of(loader);
+    return class->loader == jrt_known.boot_loader &&
+           strncmp(jrt_text(class->name), prefix, sizeof(prefix) - 1) == 0;
+}
+
 const char *jrt_place_and_parent_text(const struct jrt_class *class, char *text, uint32_t size)
 {
     char place[3 * JRT_MESSAGE_BYTES];
     char parent_text[JRT_MESSAGE_BYTES] = "'bootstrap'";
     const struct job_object *object = jrt_loader_object(jrt_loader_at(class->loader));
     jrt_place_text(class, place, sizeof(place));
-    if (!object) {
+    if (!object || is_built_in(object)) {
         (void)st_snprintf(text, size, "%s", place);
         return text;
     }

@@ -2,12 +2,14 @@
  * Access control (JVMS 17 5.4.4) and nests.
  */
 #include "jvm/runtime/jrt_nest.h"
+#include "base/print.h"
 #include "jvm/classfile/jcf_class.h"
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_file.h"
 #include "jvm/runtime/jrt_loader_priv.h"
+#include "jvm/runtime/jrt_message.h"
 #include "jvm/runtime/jrt_pool.h"
-#include "jvm/runtime/jrt_resolve.h"
+#include "jvm/runtime/jrt_resolve_priv.h"
 #include "jvm/runtime/jrt_throw.h"
 
 bool jrt_can_access_class(const struct jrt_class *from, const struct jrt_class *to)
@@ -67,6 +69,53 @@ struct jrt_class *jrt_nest_host(struct jrt_thread *thread, struct jrt_class *cla
     }
     __atomic_store_n(&class->nest_host, job_offset(host), __ATOMIC_RELEASE);
     return host;
+}
+
+static void nest_error(const struct jrt_class *class, char *text, uint32_t size)
+{
+    struct jcf_class attributes;
+    char name[JRT_MESSAGE_BYTES];
+    char host_name[JRT_MESSAGE_BYTES];
+    char loader[JRT_MESSAGE_BYTES];
+    char host_loader[JRT_MESSAGE_BYTES];
+    text[0] = '\0';
+    if (!class->file || class->nest_host != job_offset(class)) {
+        return;
+    }
+    jrt_class_attributes(class, &attributes);
+    if (!attributes.nest_host) {
+        return;
+    }
+    jrt_external_name(class, name, sizeof(name));
+    uint32_t at = *jrt_pool_resolved(jrt_pool_of(class), attributes.nest_host);
+    if (at <= JRT_POOL_FAILED) {
+        char why[JRT_MESSAGE_BYTES];
+        job_offset_t wanted = jrt_pool_named(class, attributes.nest_host);
+        (void)st_snprintf(text, size, ", (Nest host resolution of %s with host %s failed: %s)",
+                          name, wanted ? jrt_text(wanted) : "",
+                          jrt_kept_text(class, attributes.nest_host, why, sizeof(why)));
+        return;
+    }
+    const struct jrt_class *host = jrt_class_at(at);
+    (void)st_snprintf(
+        text, size, ", (Type %s (loader: %s) is not a nest member of type %s (loader: %s): %s)",
+        name, jrt_loader_text(jrt_loader_at(class->loader), loader, sizeof(loader)),
+        jrt_external_name(host, host_name, sizeof(host_name)),
+        jrt_loader_text(jrt_loader_at(host->loader), host_loader, sizeof(host_loader)),
+        !host->file                     ? "host is not an instance class"
+        : jrt_same_package(host, class) ? "current type is not listed as a nest member"
+                                        : "types are in different packages");
+}
+
+const char *jrt_nest_errors(const struct jrt_class *one, const struct jrt_class *other, char *text,
+                            uint32_t size)
+{
+    char first[3 * JRT_MESSAGE_BYTES];
+    char second[3 * JRT_MESSAGE_BYTES];
+    nest_error(one, first, sizeof(first));
+    nest_error(other, second, sizeof(second));
+    (void)st_snprintf(text, size, "%s%s", first, second);
+    return text;
 }
 
 static bool same_nest(struct jrt_thread *thread, const struct jrt_class *one,

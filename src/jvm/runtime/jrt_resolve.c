@@ -3,8 +3,10 @@
  */
 #include <string.h>
 
+#include "base/print.h"
 #include "jvm/runtime/jrt_message.h"
 #include "jvm/runtime/jrt_meta.h"
+#include "jvm/runtime/jrt_nest.h"
 #include "jvm/runtime/jrt_references.h"
 #include "jvm/runtime/jrt_resolve_priv.h"
 #include "jvm/runtime/jrt_string.h"
@@ -29,6 +31,12 @@ static struct jrt_failure *find_failure_locked(const struct jrt_class *in, uint6
 
 void jrt_keep_failure(struct jrt_thread *thread, struct jrt_class *in, uint64_t site)
 {
+    jrt_keep_failure_of(thread, in, site, 0);
+}
+
+void jrt_keep_failure_of(struct jrt_thread *thread, struct jrt_class *in, uint64_t site,
+                         job_offset_t name)
+{
     if (!jrt_pending_is(thread, JRT_LinkageError)) {
         return;
     }
@@ -38,7 +46,7 @@ void jrt_keep_failure(struct jrt_thread *thread, struct jrt_class *in, uint64_t 
     if (!failure) {
         return;
     }
-    failure->message = message ? jrt_string_symbol(message, false) : 0;
+    failure->message = message ? jrt_string_symbol(message, false) : name;
     failure->site = site;
     failure->class = job_offset(jrt_class_of(error));
     pthread_mutex_lock(&jrt_resolution_lock);
@@ -59,6 +67,21 @@ bool jrt_throw_kept(struct jrt_thread *thread, struct jrt_class *in, uint64_t si
                               failure->message ? jrt_text(failure->message) : NULL);
     }
     return failure != NULL;
+}
+
+const char *jrt_kept_text(const struct jrt_class *in, uint64_t site, char *text, uint32_t size)
+{
+    pthread_mutex_lock(&jrt_resolution_lock);
+    const struct jrt_failure *failure = find_failure_locked(in, site);
+    pthread_mutex_unlock(&jrt_resolution_lock);
+    char name[JRT_MESSAGE_BYTES] = "";
+    if (failure) {
+        jrt_external_name(jrt_class_at(failure->class), name, sizeof(name));
+    }
+    bool told = failure && failure->message;
+    (void)st_snprintf(text, size, "%s%s%s", name, told ? ": " : "",
+                      told ? jrt_text(failure->message) : "");
+    return text;
 }
 
 bool jrt_depend(struct jrt_thread *thread, struct jrt_class *in, const struct jrt_class *on)
@@ -171,13 +194,15 @@ static bool throw_field_access(struct jrt_thread *thread, const struct jrt_class
     char one[JRT_MESSAGE_BYTES];
     char other[JRT_MESSAGE_BYTES];
     char places[6 * JRT_MESSAGE_BYTES];
-    return jrt_throw(thread, JRT_IllegalAccessError,
-                     "class %s tried to access %s%sfield %s.%s (%s)",
-                     jrt_external_name(in, one, sizeof(one)),
-                     field->access & JCF_ACC_PROTECTED ? "protected " : "",
-                     field->access & JCF_ACC_PRIVATE ? "private " : "",
-                     jrt_external_name(holder, other, sizeof(other)), jrt_text(field->name),
-                     jrt_places_text(in, holder, places, sizeof(places)));
+    char nests[6 * JRT_MESSAGE_BYTES];
+    return jrt_throw(
+        thread, JRT_IllegalAccessError, "class %s tried to access %s%sfield %s.%s (%s)%s",
+        jrt_external_name(in, one, sizeof(one)),
+        field->access & JCF_ACC_PROTECTED ? "protected " : "",
+        field->access & JCF_ACC_PRIVATE ? "private " : "",
+        jrt_external_name(holder, other, sizeof(other)), jrt_text(field->name),
+        jrt_places_text(in, holder, places, sizeof(places)),
+        field->access & JCF_ACC_PRIVATE ? jrt_nest_errors(in, holder, nests, sizeof(nests)) : "");
 }
 
 /* What depends on the instruction. */

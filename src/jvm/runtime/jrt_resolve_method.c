@@ -5,6 +5,7 @@
 #include "jvm/runtime/jrt_invoke.h"
 #include "jvm/runtime/jrt_known_priv.h"
 #include "jvm/runtime/jrt_message.h"
+#include "jvm/runtime/jrt_nest.h"
 #include "jvm/runtime/jrt_resolve_priv.h"
 
 static struct jrt_class *holder_of(const struct jrt_method *method)
@@ -80,13 +81,16 @@ static bool check_access(struct jrt_thread *thread, const struct jrt_link *link,
     struct texts texts;
     char from[JRT_MESSAGE_BYTES];
     char places[6 * JRT_MESSAGE_BYTES];
-    return jrt_throw(thread, JRT_IllegalAccessError,
-                     "class %s tried to access %s%s%smethod '%s' (%s)",
-                     jrt_external_name(link->from, from, sizeof(from)),
-                     method->access & JCF_ACC_ABSTRACT ? "abstract " : "",
-                     method->access & JCF_ACC_PROTECTED ? "protected " : "",
-                     method->access & JCF_ACC_PRIVATE ? "private " : "", written_of(method, &texts),
-                     jrt_places_text(link->from, holder, places, sizeof(places)));
+    char nests[6 * JRT_MESSAGE_BYTES];
+    return jrt_throw(
+        thread, JRT_IllegalAccessError, "class %s tried to access %s%s%smethod '%s' (%s)%s",
+        jrt_external_name(link->from, from, sizeof(from)),
+        method->access & JCF_ACC_ABSTRACT ? "abstract " : "",
+        method->access & JCF_ACC_PROTECTED ? "protected " : "",
+        method->access & JCF_ACC_PRIVATE ? "private " : "", written_of(method, &texts),
+        jrt_places_text(link->from, holder, places, sizeof(places)),
+        method->access & JCF_ACC_PRIVATE ? jrt_nest_errors(link->from, holder, nests, sizeof(nests))
+                                         : "");
 }
 
 static bool check_constraints(struct jrt_thread *thread, const struct jrt_link *link,
@@ -292,7 +296,7 @@ static struct jrt_method *select_special(struct jrt_thread *thread, const struct
             .class = jrt_class_at(from->super), .name = link->name, .descriptor = link->descriptor};
         selected = find(&above);
         if (!selected) {
-            (void)jrt_throw_abstract(thread, method, from);
+            (void)jrt_throw_abstract(thread, method, method, from);
             return NULL;
         }
     }
@@ -315,7 +319,7 @@ static struct jrt_method *select_special(struct jrt_thread *thread, const struct
         }
     }
     if (selected->access & JCF_ACC_ABSTRACT) {
-        (void)jrt_throw_abstract(thread, selected, from);
+        (void)jrt_throw_abstract(thread, selected, selected, from);
         return NULL;
     }
     return selected;

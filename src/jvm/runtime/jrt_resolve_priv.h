@@ -16,8 +16,13 @@ extern pthread_mutex_t jrt_resolution_lock;
 /* Keeps the pending LinkageError as the outcome of a constant-pool entry, or of a call site
  * (`site` not 0, a code that its owner makes). Other exceptions are not kept. */
 void jrt_keep_failure(struct jrt_thread *thread, struct jrt_class *in, uint64_t site);
+/* An error without a message is kept with the constant's name. */
+void jrt_keep_failure_of(struct jrt_thread *thread, struct jrt_class *in, uint64_t site,
+                         job_offset_t name);
 /* Throws what was kept; false where nothing was: then nothing is pending. */
 bool jrt_throw_kept(struct jrt_thread *thread, struct jrt_class *in, uint64_t site);
+/* "java.lang.NoClassDefFoundError: p/C" of what was kept. */
+const char *jrt_kept_text(const struct jrt_class *in, uint64_t site, char *text, uint32_t size);
 
 /* The class of a descriptor's type (not a method's) seen by `in`, accessible to it. */
 struct jrt_class *jrt_class_of_type(struct jrt_thread *thread, const char *type, size_t length,

@@ -304,7 +304,7 @@ static void defaults_that_conflict_throw_when_called(void **state)
     assert_ptr_equal(selected(two, "m", both), method);
     assert_ptr_equal(selected(both, "m", both), method);
     assert_true(method->flags & JRT_METHOD_OVERPASS);
-    assert_false(jrt_throw_abstract(thread, method, both));
+    assert_false(jrt_throw_abstract(thread, method, method, both));
     ASSERT_THROWS("java/lang/IncompatibleClassChangeError", "Conflicting default methods: A.m B.m");
     /* A subclass that declares it, and one with an interface that decides. */
     struct jrt_class *declares = define_and_link(
@@ -332,10 +332,16 @@ static void superclass_wins_over_default(void **state)
     struct jrt_class *class =
         define_and_link((struct spec){.name = "C", .super = "S", .interfaces = {"I"}});
     assert_ptr_equal(selected(interface, "m", class), declared(super, "m"));
-    assert_false(jrt_throw_abstract(thread, declared(super, "m"), class));
+    struct jrt_method *m = declared(super, "m");
+    assert_false(jrt_throw_abstract(thread, m, m, class));
     ASSERT_THROWS("java/lang/AbstractMethodError",
                   "Receiver class C does not define or inherit an implementation of the resolved "
                   "method 'abstract void m()' of abstract class S.");
+    struct jrt_method *hidden = declared(interface, "m");
+    assert_false(jrt_throw_abstract(thread, hidden, m, class));
+    ASSERT_THROWS("java/lang/AbstractMethodError",
+                  "Receiver class C does not define or inherit an implementation of the resolved "
+                  "method 'void m()' of interface I. Selected method is 'abstract void S.m()'.");
 }
 
 static void package_private_methods_are_not_overridden_elsewhere(void **state)
@@ -374,7 +380,7 @@ static void interface_methods_need_public_ones(void **state)
         define_and_link((struct spec){.name = "C", .super = "S", .interfaces = {"I"}});
     struct jrt_method *method = selected(interface, "m", class);
     assert_true(method->flags & JRT_METHOD_OVERPASS);
-    assert_false(jrt_throw_abstract(thread, method, class));
+    assert_false(jrt_throw_abstract(thread, method, method, class));
     assert_true(jrt_pending_is(thread, JRT_IllegalAccessError));
     (void)jrt_catch(thread);
     assert_ptr_equal(selected(class, "m", class), declared(super, "m"));

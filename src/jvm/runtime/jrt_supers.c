@@ -55,11 +55,12 @@ static job_offset_t package_of(struct jrt_building *b)
     return package ? job_offset(package) : 0;
 }
 
-/* JVMS 17 5.3.5 on sealed classes: listed by name, in the same module, and reachable. */
-static bool permits(const struct jrt_class *super, const struct jrt_class *class)
+/* JVMS 17 5.3.5 on sealed classes: listed by name, in the same module, and in the
+ * same package or public. */
+static bool permits(const struct jrt_class *super, const struct jrt_class *class, uint32_t access)
 {
     if (super->module != class->module ||
-        (!(super->access & JCF_ACC_PUBLIC) && !jrt_same_package(super, class))) {
+        (!(access & JCF_ACC_PUBLIC) && !jrt_same_package(super, class))) {
         return false;
     }
     struct jcf_class attributes;
@@ -110,7 +111,7 @@ static bool check_super(struct jrt_building *b, const struct jrt_class *class)
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s cannot inherit from final class %s", one, other);
     }
-    if ((super->flags & JRT_CLASS_SEALED) && !permits(super, class)) {
+    if ((super->flags & JRT_CLASS_SEALED) && !permits(super, class, b->file.flags)) {
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s cannot inherit from sealed class %s", one, other);
     }
@@ -130,7 +131,7 @@ static bool check_interface(struct jrt_building *b, const struct jrt_class *clas
                          "class %s can not implement %s, because it is not an interface (%s)", one,
                          other, jrt_places_text(class, interface, places, sizeof(places)));
     }
-    if ((interface->flags & JRT_CLASS_SEALED) && !permits(interface, class)) {
+    if ((interface->flags & JRT_CLASS_SEALED) && !permits(interface, class, b->file.flags)) {
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s cannot %s sealed interface %s", one,
                          b->file.flags & JCF_ACC_INTERFACE ? "extend" : "implement", other);

@@ -211,14 +211,21 @@ void jrt_throw_roots(struct jgc_visitor *visitor)
 }
 
 bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *method,
-                        const struct jrt_class *receiver)
+                        const struct jrt_method *selected, const struct jrt_class *receiver)
 {
     char one[JRT_MESSAGE_BYTES];
     char other[JRT_MESSAGE_BYTES];
     char written[JRT_MESSAGE_BYTES];
-    if (method->flags & JRT_METHOD_OVERPASS) {
-        return jrt_throw(thread, (enum jrt_known_class)(method->native >> 32), "%s",
-                         jrt_text((job_offset_t)method->native));
+    char chosen[JRT_MESSAGE_BYTES] = "";
+    if (selected->flags & JRT_METHOD_OVERPASS) {
+        return jrt_throw(thread, (enum jrt_known_class)(selected->native >> 32), "%s",
+                         jrt_text((job_offset_t)selected->native));
+    }
+    if (selected != method) {
+        const struct jrt_class *of = jrt_class_at(selected->class_at);
+        jrt_method_text(jrt_external_name(of, other, sizeof(other)), jrt_text(selected->name),
+                        jrt_text(selected->descriptor), written, sizeof(written));
+        (void)st_snprintf(chosen, sizeof(chosen), " Selected method is 'abstract %s'.", written);
     }
     const struct jrt_class *class = jrt_class_at(method->class_at);
     jrt_method_text(jrt_external_name(class, other, sizeof(other)), jrt_text(method->name),
@@ -230,11 +237,11 @@ bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *meth
                     sizeof(written));
     return jrt_throw(thread, JRT_AbstractMethodError,
                      "Receiver class %s does not define or inherit an implementation of the "
-                     "resolved method '%s%s' of %s%s.",
+                     "resolved method '%s%s' of %s%s.%s",
                      jrt_external_name(receiver, one, sizeof(one)),
                      method->access & JCF_ACC_ABSTRACT ? "abstract " : "", written,
                      jrt_is_interface(class)            ? "interface "
                      : class->access & JCF_ACC_ABSTRACT ? "abstract class "
                                                         : "class ",
-                     other);
+                     other, chosen);
 }

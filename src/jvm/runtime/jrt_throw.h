@@ -45,10 +45,10 @@ bool jrt_stack_trace_elements(struct jrt_thread *thread, struct job_object *thro
 /* ClassCastException for an object of class `from`, with the modules' names. */
 bool jrt_throw_cast(struct jrt_thread *thread, const struct jrt_class *from,
                     const struct jrt_class *to);
-/* What calling an abstract method throws: AbstractMethodError, or what the linker made an overpass
- * for. `receiver`: NULL if there is none. */
+/* What a call of the resolved method throws whose selected one is abstract: AbstractMethodError, or
+ * what the linker made an overpass for. `receiver`: NULL if there is none. */
 bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *method,
-                        const struct jrt_class *receiver);
+                        const struct jrt_method *selected, const struct jrt_class *receiver);
 /* IllegalAccessError: an interface's method selects one of the class that is not public. (The
  * linker puts an overpass into the itable for it.) */
 bool jrt_throw_not_public(struct jrt_thread *thread, const struct jrt_class *class,

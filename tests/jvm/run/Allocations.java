@@ -102,6 +102,11 @@ public class Allocations {
             System.out.println(e.getMessage() + " " + e.getStackTrace()[0].getMethodName());
         }
         try {
+            System.arraycopy(new String[] {"a"}, 0, new Integer[1], 0, 1);
+        } catch (ArrayStoreException e) {
+            System.out.println(e.getMessage());
+        }
+        try {
             List.of(1).iterator().next().getClass().getMethod("none");
         } catch (NoSuchMethodException e) {
             System.out.println(e.getMessage());
