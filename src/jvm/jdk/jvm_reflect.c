@@ -376,15 +376,6 @@ static bool invoke(struct jrt_thread *thread, struct jrt_method *method,
     return jrt_exec->call(thread, method, slots, ret_result) || throw_target(thread);
 }
 
-/* Room that a call by reflection must find on the native stack. */
-enum { SLACK_BYTES = 8 * 1024 };
-
-static bool has_room(struct jrt_thread *thread)
-{
-    return (char *)__builtin_frame_address(0) - SLACK_BYTES >= thread->native_limit ||
-           jrt_throw_stack_overflow(thread);
-}
-
 static struct job_object *invoke_method(struct jrt_thread *thread,
                                         const struct job_object *reflected,
                                         const struct job_object *receiver,
@@ -399,7 +390,7 @@ static struct job_object *invoke_method(struct jrt_thread *thread,
     }
     struct jrt_class *class = jrt_class_at(method->class_at);
     bool fixed = (method->access & JCF_ACC_STATIC) != 0;
-    if (!has_room(thread) || !jrt_init_class(thread, class)) {
+    if (!jrt_has_room(thread) || !jrt_init_class(thread, class)) {
         return NULL;
     }
     if (!fixed && receiver == NULL) {
@@ -452,7 +443,7 @@ static struct job_object *new_instance(struct jrt_thread *thread,
         return NULL;
     }
     struct job_object *made =
-        has_room(thread) && jrt_init_class(thread, class) ? jrt_new(thread, class) : NULL;
+        jrt_has_room(thread) && jrt_init_class(thread, class) ? jrt_new(thread, class) : NULL;
     if (made == NULL) {
         return NULL;
     }

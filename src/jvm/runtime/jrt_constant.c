@@ -10,51 +10,53 @@
 #include "jvm/runtime/jrt_resolve_priv.h"
 #include "jvm/runtime/jrt_string.h"
 
-/* The constant says Methodref for a class's method, InterfaceMethodref for an interface's. */
-static bool check_reference_kind(struct jrt_thread *thread, const struct jrt_class *class,
-                                 uint8_t tag, const struct jrt_member_name *member, uint16_t index)
+static bool throw_inconsistent(struct jrt_thread *thread, const struct jrt_class *class,
+                               const struct jrt_member_name *member, uint16_t index,
+                               bool as_interface)
 {
     static const char *const kinds[] = {"CONSTANT_MethodRef", "CONSTANT_InterfaceMethodRef"};
-    bool interface = jrt_is_interface(class);
-    if (tag == JCF_TAG_FIELD || interface == (tag == JCF_TAG_INTERFACE_METHOD)) {
-        return true;
-    }
-    char name[JRT_MESSAGE_BYTES];
     char written[JRT_MESSAGE_BYTES];
     return jrt_throw(thread, JRT_IncompatibleClassChangeError,
                      "Inconsistent constant pool data in classfile for class %s. Method '%s' at "
-                     "index %d is %s and should be %s",
-                     jrt_external_name(class, name, sizeof(name)),
+                     "index %u is %s and should be %s",
+                     jrt_text(class->name),
                      jrt_method_text(NULL, jrt_text(member->name), jrt_text(member->descriptor),
                                      written, sizeof(written)),
-                     index, kinds[!interface], kinds[interface]);
+                     index, kinds[as_interface], kinds[!as_interface]);
 }
 
-/* A type could not be loaded: that no member has it at all is said first. */
-static void prefer_missing(struct jrt_thread *thread, struct jrt_class *class,
-                           const struct jrt_member_name *member)
+/* 5.4.3.5: the member is there, and where it is a method can be called from there, before anything
+ * of its descriptor is looked at. Of fields java.lang.invoke knows. */
+static bool check_reference(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
+                            struct jrt_class *class)
 {
-    struct jrt_method *method = jrt_find_class_method(class, member->name, member->descriptor);
-    struct jrt_method *other;
-    char name[JRT_MESSAGE_BYTES];
-    char written[JRT_MESSAGE_BYTES];
-    if (jrt_text(member->descriptor)[0] != '(') {
-        if (!jrt_find_field(class, member->name, member->descriptor)) {
-            (void)jrt_catch(thread);
-            (void)jrt_throw(thread, JRT_NoSuchFieldError, "%s", jrt_text(member->name));
-        }
-        return;
+    static const enum jrt_invoke invokes[] = {[JCF_REF_INVOKE_VIRTUAL] = JRT_INVOKEVIRTUAL,
+                                              [JCF_REF_INVOKE_STATIC] = JRT_INVOKESTATIC,
+                                              [JCF_REF_INVOKE_SPECIAL] = JRT_INVOKESPECIAL,
+                                              [JCF_REF_NEW_INVOKE_SPECIAL] = JRT_INVOKESPECIAL,
+                                              [JCF_REF_INVOKE_INTERFACE] = JRT_INVOKEINTERFACE};
+    uint16_t kind = jrt_pool_high(jrt_pool_of(in), index);
+    uint16_t reference = jrt_pool_low(jrt_pool_of(in), index);
+    struct jrt_member_name member;
+    struct jrt_call_target target;
+    if (!jrt_pool_member(in, reference, &member)) {
+        return jrt_throw_oom(thread, JRT_OOM_METASPACE);
     }
-    if (!method) {
-        (void)jrt_select_interface_method(class, member->name, member->descriptor, &method, &other);
+    if (kind < JCF_REF_INVOKE_VIRTUAL) {
+        bool found = !(class->flags & JRT_CLASS_ARRAY) &&
+                     jrt_find_field(class, member.name, member.descriptor);
+        return found || jrt_throw(thread, JRT_NoSuchFieldError, "%s", jrt_text(member.name));
     }
-    if (!method && !jrt_polymorphic_of(class, member->name)) {
-        (void)jrt_catch(thread);
-        (void)jrt_throw(thread, JRT_NoSuchMethodError, "'%s'",
-                        jrt_method_text(jrt_external_name(class, name, sizeof(name)),
-                                        jrt_text(member->name), jrt_text(member->descriptor),
-                                        written, sizeof(written)));
+    bool as_interface = jrt_pool_of(in)->tags[reference] == JCF_TAG_INTERFACE_METHOD;
+    if (as_interface != jrt_is_interface(class)) {
+        return throw_inconsistent(thread, class, &member, index, as_interface);
     }
+    if ((class->flags & JRT_CLASS_HANDLE) && jrt_polymorphic_of(class, member.name)) {
+        return true;
+    }
+    const struct jrt_link link = {
+        .class = class, .name = member.name, .descriptor = member.descriptor, .from = in};
+    return jrt_link_method(thread, &link, invokes[kind], &target);
 }
 
 static struct job_object *method_handle(struct jrt_thread *thread, struct jrt_class *in,
@@ -65,14 +67,11 @@ static struct job_object *method_handle(struct jrt_thread *thread, struct jrt_cl
     uint16_t reference = jrt_pool_low(pool, index);
     struct jrt_class *class = jrt_resolve_class(thread, in, jrt_pool_high(pool, reference));
     struct jrt_member_name member;
-    if (!class) {
+    if (!class || !check_reference(thread, in, index, class)) {
         return NULL;
     }
     if (!jrt_pool_member(in, reference, &member)) {
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
-        return NULL;
-    }
-    if (!check_reference_kind(thread, class, pool->tags[reference], &member, index)) {
         return NULL;
     }
     struct job_object *type;
@@ -82,9 +81,6 @@ static struct job_object *method_handle(struct jrt_thread *thread, struct jrt_cl
         const struct jrt_symbol *text = jrt_symbol_at(member.descriptor);
         const struct jrt_class *of = jrt_class_of_type(thread, text->text, text->length, in);
         type = of ? jrt_mirror(of) : NULL;
-    }
-    if (!type && jrt_pending_is(thread, JRT_NoClassDefFoundError)) {
-        prefer_missing(thread, class, &member);
     }
     struct job_object *name = type ? jrt_intern_symbol(thread, member.name) : NULL;
     union jrt_slot result = {0};
@@ -198,7 +194,8 @@ static bool dynamic_constant(struct jrt_thread *thread, struct jrt_class *in, ui
 {
     struct bootstrap_call call = {0};
     union jrt_slot result = {0};
-    if (!prepare(thread, in, index, &call) ||
+    /* Its arguments may be dynamic too, and in the end itself. */
+    if (!jrt_has_room(thread) || !prepare(thread, in, index, &call) ||
         !jrt_call(thread, jrt_known.method[JRT_METHOD_linkDynamicConstant], &result, jrt_mirror(in),
                   (int)index, call.handle, call.name, call.type, call.arguments)) {
         return false;
@@ -227,23 +224,6 @@ static bool make_constant(struct jrt_thread *thread, struct jrt_class *in, uint1
     return *ret_object != NULL;
 }
 
-/* What a constant is called where its error says nothing: 0 for strings. */
-static job_offset_t constant_name(struct jrt_class *in, uint16_t index)
-{
-    const struct jrt_pool *pool = jrt_pool_of(in);
-    struct jrt_member_name member = {0};
-    switch (pool->tags[index]) {
-    case JCF_TAG_DYNAMIC:
-        return jrt_pool_member(in, index, &member) ? member.name : 0;
-    case JCF_TAG_METHOD_HANDLE:
-        return jrt_pool_member(in, jrt_pool_low(pool, index), &member) ? member.name : 0;
-    case JCF_TAG_METHOD_TYPE:
-        return jrt_pool_named(in, index);
-    default:
-        return 0;
-    }
-}
-
 /* A constant that is an object: resolved, or resolved before. *ret_reference: 1 + its index in the
  * references; the null of a dynamic constant is kept as a reference to null. */
 static bool object_constant(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
@@ -260,7 +240,7 @@ static bool object_constant(struct jrt_thread *thread, struct jrt_class *in, uin
         if (make_constant(thread, in, index, &object)) {
             added = jrt_add_reference(thread, in, object);
         } else {
-            jrt_keep_failure_of(thread, in, index, constant_name(in, index));
+            jrt_keep_failure(thread, in, index);
         }
         uint32_t now = added ? added + 1 : JRT_POOL_FAILED;
         if (!added && !jrt_pending_is(thread, JRT_LinkageError)) {

@@ -122,22 +122,14 @@ static enum outcome constrain_name(job_offset_t name, const struct jrt_loader *o
     return outcome;
 }
 
-/* The name as messages have it; a symbol, since the message outlives this. */
-static const char *dotted(job_offset_t name)
-{
-    const struct jrt_class named = {.name = name};
-    char text[JRT_MESSAGE_BYTES];
-    job_offset_t symbol = jrt_symbol_of(jrt_external_name(&named, text, sizeof(text)));
-    return jrt_text(symbol ? symbol : name);
-}
-
 bool jrt_constrain(struct jrt_thread *thread, const struct jrt_loader *one,
-                   const struct jrt_loader *other, job_offset_t descriptor, const char **ret_type)
+                   const struct jrt_loader *other, job_offset_t descriptor, job_offset_t *ret_type)
 {
     if (one == other) {
         return true;
     }
-    for (const char *at = strchr(jrt_text(descriptor), 'L'); at; at = strchr(at, 'L')) {
+    const char *text = jrt_text(descriptor);
+    for (const char *at = strchr(text, 'L'); at; at = strchr(at, 'L')) {
         const char *end = strchr(at, ';');
         job_offset_t name = jrt_symbol(at + 1, (size_t)(end - at - 1));
         enum outcome outcome = name ? constrain_name(name, one, other) : NO_MEMORY;
@@ -145,31 +137,26 @@ bool jrt_constrain(struct jrt_thread *thread, const struct jrt_loader *one,
             return jrt_throw_oom(thread, JRT_OOM_METASPACE);
         }
         if (outcome == VIOLATED) {
-            *ret_type = dotted(name);
-            return false;
+            const char *start = at;
+            while (start > text && start[-1] == '[') {
+                start--;
+            }
+            *ret_type = start == at ? name : jrt_symbol(start, (size_t)(end + 1 - start));
+            return *ret_type ? false : jrt_throw_oom(thread, JRT_OOM_METASPACE);
         }
         at = end;
     }
     return true;
 }
 
-bool jrt_constraint_allows_locked(const struct jrt_loader *loader, job_offset_t name,
-                                  struct jrt_class *class)
+struct jrt_class *jrt_constrained_locked(const struct jrt_loader *loader, job_offset_t name,
+                                         struct jrt_class *class)
 {
     struct constraint *constraint = find_locked(name, loader);
     if (constraint && !constraint->class) {
         constraint->class = class;
     }
-    return !constraint || constraint->class == class;
-}
-
-const struct jrt_class *jrt_constraint_class(const struct jrt_loader *loader, job_offset_t name)
-{
-    pthread_mutex_lock(&jrt_loaders_lock);
-    const struct constraint *constraint = find_locked(name, loader);
-    const struct jrt_class *class = constraint ? constraint->class : NULL;
-    pthread_mutex_unlock(&jrt_loaders_lock);
-    return class;
+    return constraint ? constraint->class : class;
 }
 
 void jrt_constraints_forget(const struct jrt_loader *loader)
@@ -191,80 +178,86 @@ void jrt_constraints_forget(const struct jrt_loader *loader)
     }
 }
 
-/* Who the two classes of a violated constraint are. */
-struct parties {
-    char name[JRT_MESSAGE_BYTES], method[JRT_MESSAGE_BYTES];
-    char one[JRT_MESSAGE_BYTES], other[JRT_MESSAGE_BYTES];
-    char one_loader[JRT_MESSAGE_BYTES], other_loader[JRT_MESSAGE_BYTES];
-    char one_place[2 * JRT_MESSAGE_BYTES], other_place[2 * JRT_MESSAGE_BYTES];
+/* What both messages about tables need: how the method is written, of which loaders its class and
+ * the one that it was found for are, where they are, and the type that they see differently. */
+struct disagreement {
+    char class[JRT_MESSAGE_BYTES], type[JRT_MESSAGE_BYTES], method[JRT_MESSAGE_BYTES];
+    char one[JRT_MESSAGE_BYTES], one_loader[JRT_MESSAGE_BYTES], one_place[2 * JRT_MESSAGE_BYTES];
+    char other[JRT_MESSAGE_BYTES], other_loader[JRT_MESSAGE_BYTES];
+    char other_place[2 * JRT_MESSAGE_BYTES];
 };
 
-static void describe(struct parties *p, const struct jrt_class *class,
-                     const struct jrt_method *method, const struct jrt_class *other)
+static void describe_class(const struct jrt_class *class, char *name, char *loader, char *place)
 {
-    const struct jrt_class *one = jrt_class_at(method->class_at);
-    jrt_external_name(class, p->name, sizeof(p->name));
-    jrt_external_name(one, p->one, sizeof(p->one));
-    jrt_external_name(other, p->other, sizeof(p->other));
-    jrt_method_text(p->one, jrt_text(method->name), jrt_text(method->descriptor), p->method,
-                    sizeof(p->method));
-    jrt_loader_text(jrt_loader_at(one->loader), p->one_loader, sizeof(p->one_loader));
-    jrt_loader_text(jrt_loader_at(other->loader), p->other_loader, sizeof(p->other_loader));
-    jrt_place_and_parent_text(one, p->one_place, sizeof(p->one_place));
-    jrt_place_and_parent_text(other, p->other_place, sizeof(p->other_place));
+    jrt_external_name(class, name, JRT_MESSAGE_BYTES);
+    jrt_loader_text(jrt_loader_at(class->loader), loader, JRT_MESSAGE_BYTES);
+    jrt_place_and_parent_text(class, place, 2 * JRT_MESSAGE_BYTES);
 }
 
-static bool agree(struct jrt_thread *thread, const struct jrt_method *method,
-                  const struct jrt_method *other, const char **ret_type)
+static void describe(const struct jrt_class *class, const struct jrt_method *one,
+                     const struct jrt_method *other, job_offset_t type, struct disagreement *d)
 {
-    job_offset_t one_loader = jrt_class_at(method->class_at)->loader;
+    const struct jrt_class named = {.name = type};
+    jrt_external_name(class, d->class, sizeof(d->class));
+    jrt_external_name(&named, d->type, sizeof(d->type));
+    describe_class(jrt_class_at(one->class_at), d->one, d->one_loader, d->one_place);
+    describe_class(jrt_class_at(other->class_at), d->other, d->other_loader, d->other_place);
+    jrt_method_text(d->one, jrt_text(one->name), jrt_text(one->descriptor), d->method,
+                    sizeof(d->method));
+}
+
+/* Whether the loaders of both methods' classes agree; false: an exception is pending, or *ret_type
+ * is what they do not agree in. */
+static bool agree(struct jrt_thread *thread, const struct jrt_method *one,
+                  const struct jrt_method *other, job_offset_t *ret_type)
+{
+    job_offset_t loader = jrt_class_at(one->class_at)->loader;
     job_offset_t other_loader = jrt_class_at(other->class_at)->loader;
-    return one_loader == other_loader || (method->flags & JRT_METHOD_OVERPASS) ||
-           jrt_constrain(thread, jrt_loader_at(one_loader), jrt_loader_at(other_loader),
-                         method->descriptor, ret_type);
+    return loader == other_loader || (one->flags & JRT_METHOD_OVERPASS) ||
+           jrt_constrain(thread, jrt_loader_at(loader), jrt_loader_at(other_loader),
+                         one->descriptor, ret_type);
 }
 
 bool jrt_check_override(struct jrt_thread *thread, const struct jrt_class *class,
                         const struct jrt_method *method, const struct jrt_method *overridden)
 {
-    const char *type;
+    struct disagreement d;
+    job_offset_t type;
     if (agree(thread, method, overridden, &type)) {
         return true;
     }
     if (jrt_failed(thread)) {
         return false;
     }
-    struct parties p;
-    describe(&p, class, method, jrt_class_at(overridden->class_at));
+    describe(class, method, overridden, type, &d);
     return jrt_throw(
         thread, JRT_LinkageError,
         "loader constraint violation for class %s: when selecting overriding method '%s' the class "
         "loader %s of the selected method's type %s, and the class loader %s for its super type %s "
         "have different Class objects for the type %s used in the signature (%s; %s)",
-        p.name, p.method, p.one_loader, p.one, p.other_loader, p.other, type, p.one_place,
-        p.other_place);
+        d.class, d.method, d.one_loader, d.one, d.other_loader, d.other, d.type, d.one_place,
+        d.other_place);
 }
 
-bool jrt_check_selection(struct jrt_thread *thread, const struct jrt_class *class,
-                         const struct jrt_method *method, const struct jrt_method *selected)
+bool jrt_check_implementation(struct jrt_thread *thread, const struct jrt_class *class,
+                              const struct jrt_method *method, const struct jrt_method *selected)
 {
-    const char *type;
+    struct disagreement d;
+    job_offset_t type;
     if (agree(thread, selected, method, &type)) {
         return true;
     }
     if (jrt_failed(thread)) {
         return false;
     }
-    const struct jrt_class *holder = jrt_class_at(selected->class_at);
-    struct parties p;
-    describe(&p, class, method, holder);
+    describe(class, method, selected, type, &d);
     return jrt_throw(
         thread, JRT_LinkageError,
         "loader constraint violation in interface itable initialization for class %s: when "
         "selecting method '%s' the class loader %s for super interface %s, and the class loader %s "
         "of the selected method's %s, %s have different Class objects for the type %s used in the "
         "signature (%s; %s)",
-        p.name, p.method, p.one_loader, p.one, p.other_loader,
-        jrt_is_interface(holder) ? "interface" : "class", p.other, type, p.one_place,
-        p.other_place);
+        d.class, d.method, d.one_loader, d.one, d.other_loader,
+        jrt_is_interface(jrt_class_at(selected->class_at)) ? "interface" : "class", d.other, d.type,
+        d.one_place, d.other_place);
 }

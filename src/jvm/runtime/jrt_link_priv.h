@@ -24,7 +24,7 @@ bool jrt_make_tables(struct jrt_thread *thread, struct jrt_class *class) ST_MUST
 bool jrt_check_override(struct jrt_thread *thread, const struct jrt_class *class,
                         const struct jrt_method *method,
                         const struct jrt_method *overridden) ST_MUST_CHECK;
-/* The same of an interface's method and what is selected for it. */
-bool jrt_check_selection(struct jrt_thread *thread, const struct jrt_class *class,
-                         const struct jrt_method *method,
-                         const struct jrt_method *selected) ST_MUST_CHECK;
+/* The same of an interface's method and the one that a class selects for it. */
+bool jrt_check_implementation(struct jrt_thread *thread, const struct jrt_class *class,
+                              const struct jrt_method *method,
+                              const struct jrt_method *selected) ST_MUST_CHECK;

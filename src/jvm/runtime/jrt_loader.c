@@ -184,7 +184,7 @@ struct jrt_class *jrt_loaded_class(struct jrt_loader *loader, job_offset_t name)
 
 enum added { ADDED, THERE_ALREADY, FORBIDDEN, NO_MEMORY, LACKS_MEMBER };
 
-/* To a loader's dictionary; *class becomes the one that is there already. */
+/* To a loader's dictionary; *class becomes the one that is there already, or that is wanted. */
 static enum added add_locked(struct jrt_loader *loader, job_offset_t name, struct jrt_class **class)
 {
     job_offset_t old = jrt_table_find(&loader->known, name);
@@ -192,7 +192,9 @@ static enum added add_locked(struct jrt_loader *loader, job_offset_t name, struc
         *class = jrt_class_at(old);
         return THERE_ALREADY;
     }
-    if (!jrt_constraint_allows_locked(loader, name, *class)) {
+    struct jrt_class *wanted = jrt_constrained_locked(loader, name, *class);
+    if (wanted != *class) {
+        *class = wanted;
         return FORBIDDEN;
     }
     return jrt_table_put(&loader->known, name, job_offset(*class)) ? ADDED : NO_MEMORY;
@@ -221,23 +223,22 @@ static enum added publish(struct jrt_class **class)
 }
 
 static struct jrt_class *throw_forbidden(struct jrt_thread *thread, const struct jrt_loader *loader,
-                                         const struct jrt_class *class)
+                                         const struct jrt_class *class,
+                                         const struct jrt_class *other)
 {
     char text[JRT_MESSAGE_BYTES];
+    char other_text[JRT_MESSAGE_BYTES];
     char name[JRT_MESSAGE_BYTES];
-    char place[JRT_MESSAGE_BYTES];
-    char by[JRT_MESSAGE_BYTES] = "another loader";
-    const char *kind = jrt_is_interface(class) ? "interface" : "class";
-    const struct jrt_class *first = jrt_constraint_class(loader, class->name);
-    if (first) {
-        jrt_loader_text(jrt_loader_at(first->loader), by, sizeof(by));
-    }
+    char place[2 * JRT_MESSAGE_BYTES];
     (void)jrt_throw(thread, JRT_LinkageError,
                     "loader constraint violation: loader %s wants to load %s %s. A different %s "
                     "with the same name was previously loaded by %s. (%s)",
-                    jrt_loader_text(loader, text, sizeof(text)), kind,
-                    jrt_external_name(class, name, sizeof(name)), kind, by,
-                    jrt_place_text(first ? first : class, place, sizeof(place)));
+                    jrt_loader_text(loader, text, sizeof(text)),
+                    jrt_is_interface(class) ? "interface" : "class",
+                    jrt_external_name(class, name, sizeof(name)),
+                    jrt_is_interface(other) ? "interface" : "class",
+                    jrt_loader_text(jrt_loader_at(other->loader), other_text, sizeof(other_text)),
+                    jrt_place_and_parent_text(other, place, sizeof(place)));
     return NULL;
 }
 
@@ -330,7 +331,7 @@ struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader 
     case THERE_ALREADY:
         return definition->keep_old ? published : throw_duplicate(thread, class);
     case FORBIDDEN:
-        return throw_forbidden(thread, loader, class);
+        return throw_forbidden(thread, loader, class, published);
     case NO_MEMORY:
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
         return NULL;
@@ -376,16 +377,17 @@ static struct jrt_class *record(struct jrt_thread *thread, struct jrt_loader *lo
                                 job_offset_t name, struct jrt_class *class)
 {
     pthread_mutex_lock(&jrt_loaders_lock);
-    enum added added = add_locked(loader, name, &class);
+    struct jrt_class *recorded = class;
+    enum added added = add_locked(loader, name, &recorded);
     pthread_mutex_unlock(&jrt_loaders_lock);
     if (added == FORBIDDEN) {
-        return throw_forbidden(thread, loader, class);
+        return throw_forbidden(thread, loader, class, recorded);
     }
     if (added == NO_MEMORY) {
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
         return NULL;
     }
-    return class;
+    return recorded;
 }
 
 static struct job_object *dotted_name(struct jrt_thread *thread, job_offset_t name)

@@ -75,11 +75,10 @@ bool jrt_make_primitives(void) ST_MUST_CHECK;
 /* Arrays of primitives get what they have of Object, once it is linked. */
 void jrt_complete_arrays(void);
 
-/* Whether no constraint forbids the loader that class for the name. Loaders' lock held. */
-bool jrt_constraint_allows_locked(const struct jrt_loader *loader, job_offset_t name,
-                                  struct jrt_class *class);
-/* The class that constraints have the name mean to the loader; NULL: they don't. */
-const struct jrt_class *jrt_constraint_class(const struct jrt_loader *loader, job_offset_t name);
+/* The class that constraints want the loader to have for the name: the one given where they want no
+ * other. Loaders' lock held. */
+struct jrt_class *jrt_constrained_locked(const struct jrt_loader *loader, job_offset_t name,
+                                         struct jrt_class *class);
 /* A loader goes away (world stopped). */
 void jrt_constraints_forget(const struct jrt_loader *loader);
 

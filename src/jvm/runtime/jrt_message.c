@@ -66,25 +66,26 @@ const char *jrt_place_text(const struct jrt_class *class, char *text, uint32_t s
     return text;
 }
 
-/* The library's own loaders, whose parents everybody knows. */
-static bool is_built_in(const struct job_object *loader)
+static bool is_builtin(const struct jrt_loader *loader)
 {
-    static const char prefix[] = "jdk/internal/loader/ClassLoaders$";
-    const struct jrt_class *class = jrt_class_of(loader);
-    return class->loader == jrt_known.boot_loader &&
-           strncmp(jrt_text(class->name), prefix, sizeof(prefix) - 1) == 0;
+    const struct job_object *object = jrt_loader_object(loader);
+    return !object || loader->platform ||
+           (jrt_class_of(object)->loader == jrt_known.boot_loader &&
+            strcmp(jrt_text(jrt_class_of(object)->name),
+                   "jdk/internal/loader/ClassLoaders$AppClassLoader") == 0);
 }
 
 const char *jrt_place_and_parent_text(const struct jrt_class *class, char *text, uint32_t size)
 {
     char place[3 * JRT_MESSAGE_BYTES];
     char parent_text[JRT_MESSAGE_BYTES] = "'bootstrap'";
-    const struct job_object *object = jrt_loader_object(jrt_loader_at(class->loader));
+    const struct jrt_loader *loader = jrt_loader_at(class->loader);
     jrt_place_text(class, place, sizeof(place));
-    if (!object || is_built_in(object)) {
+    if (is_builtin(loader)) {
         (void)st_snprintf(text, size, "%s", place);
         return text;
     }
+    const struct job_object *object = jrt_loader_object(loader);
     const struct job_object *parent = jrt_ref(object, JRT_AT(ClassLoader, parent));
     const struct job_object *name = parent ? jrt_ref(parent, JRT_AT(ClassLoader, nameAndId)) : NULL;
     if (name) {

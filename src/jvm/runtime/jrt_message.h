@@ -9,7 +9,8 @@ enum { JRT_MESSAGE_BYTES = 1024 }; /* of a piece; longer ones are cut */
 
 /* "p.C is in module m of loader 'app'", with "are" where `others` follow in front of it. */
 const char *jrt_place_text(const struct jrt_class *class, char *text, uint32_t size);
-/* "p.C is in unnamed module of loader 'app', parent loader 'platform'". */
+/* "p.C is in unnamed module of loader p.Loader @1a2b3c, parent loader 'app'"; the library's own
+ * loaders are told without parents. */
 const char *jrt_place_and_parent_text(const struct jrt_class *class, char *text, uint32_t size);
 /* "p.C and p.D are in module m of loader 'app'"; where they are in different ones
  * "p.C is in ...; p.D is in ...". */

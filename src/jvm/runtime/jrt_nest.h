@@ -9,8 +9,9 @@
 /* The host of the class's nest, found out at the first call and kept: itself where its NestHost is
  * wrong. NULL: an exception that is no LinkageError is pending. */
 struct jrt_class *jrt_nest_host(struct jrt_thread *thread, struct jrt_class *class) ST_MUST_CHECK;
-/* Why the NestHosts of two classes, asked before, are wrong: ", (...)" for each that is; "" for
- * none.
- */
-const char *jrt_nest_errors(const struct jrt_class *one, const struct jrt_class *other, char *text,
-                            uint32_t size);
+
+/* Why two classes are in no nest as their NestHosts have it, for the message of an
+ * IllegalAccessError about a private member: ", (Type ... is not a nest member ...)"; "": their
+ * nests are in order. NULL: an exception is pending. */
+const char *jrt_nest_error_text(struct jrt_thread *thread, struct jrt_class *from,
+                                struct jrt_class *to, char *text, uint32_t size) ST_MUST_CHECK;

@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "base/print.h"
 #include "jvm/runtime/jrt_message.h"
 #include "jvm/runtime/jrt_meta.h"
 #include "jvm/runtime/jrt_nest.h"
@@ -18,6 +17,8 @@ struct jrt_failure {
     job_offset_t message; /* symbol, 0: none */
     uint64_t site;
     job_offset_t class; /* of the error */
+    job_offset_t cause; /* class of its cause, 0: none */
+    job_offset_t cause_message;
 };
 
 static struct jrt_failure *find_failure_locked(const struct jrt_class *in, uint64_t site)
@@ -29,26 +30,57 @@ static struct jrt_failure *find_failure_locked(const struct jrt_class *in, uint6
     return at ? job_at(at) : NULL;
 }
 
-void jrt_keep_failure(struct jrt_thread *thread, struct jrt_class *in, uint64_t site)
+static job_offset_t message_of(const struct job_object *throwable)
 {
-    jrt_keep_failure_of(thread, in, site, 0);
+    const struct job_object *message = jrt_ref(throwable, JRT_AT(Throwable, detailMessage));
+    return message ? jrt_string_symbol(message, false) : 0;
 }
 
-void jrt_keep_failure_of(struct jrt_thread *thread, struct jrt_class *in, uint64_t site,
-                         job_offset_t name)
+/* What an error without a message is thrown with the next time: what the entry names. */
+static job_offset_t named_at(const struct jrt_class *in, uint64_t site)
+{
+    const struct jrt_pool *pool = jrt_pool_of(in);
+    struct jrt_member_name member;
+    if (site >= pool->count) {
+        return 0;
+    }
+    uint16_t index = (uint16_t)site;
+    switch (pool->tags[index]) {
+    case JCF_TAG_CLASS:
+    case JCF_TAG_METHOD_TYPE:
+        return jrt_pool_named(in, index);
+    case JCF_TAG_METHOD_HANDLE:
+        return jrt_pool_member(in, jrt_pool_low(pool, index), &member) ? member.name : 0;
+    case JCF_TAG_DYNAMIC:
+        return jrt_pool_member(in, index, &member) ? member.name : 0;
+    default:
+        return 0;
+    }
+}
+
+void jrt_keep_failure(struct jrt_thread *thread, struct jrt_class *in, uint64_t site)
 {
     if (!jrt_pending_is(thread, JRT_LinkageError)) {
         return;
     }
-    const struct job_object *error = job_from_ref(thread->exception);
-    const struct job_object *message = jrt_ref(error, JRT_AT(Throwable, detailMessage));
+    struct job_object *error = jrt_catch(thread);
+    /* Of call sites there is no cause to be told again, as there is none on HotSpot. */
+    bool entry = site < jrt_pool_of(in)->count;
+    const struct job_object *cause = entry ? jrt_ref(error, JRT_AT(Throwable, cause)) : NULL;
+    cause = cause != error ? cause : NULL;
     struct jrt_failure *failure = jrt_class_meta(in, JOB_META_WRITTEN, sizeof(*failure));
-    if (!failure) {
+    bool kept = failure && jrt_depend(thread, in, jrt_class_of(error)) &&
+                (!cause || jrt_depend(thread, in, jrt_class_of(cause)));
+    (void)jrt_throw_object(thread, error);
+    if (!kept) {
         return;
     }
-    failure->message = message ? jrt_string_symbol(message, false) : name;
+    job_offset_t message = message_of(error);
+    failure->message = message ? message : named_at(in, site);
     failure->site = site;
     failure->class = job_offset(jrt_class_of(error));
+    failure->cause = cause ? job_offset(jrt_class_of(cause)) : 0;
+    failure->cause_message = cause ? message_of(cause) : 0;
     pthread_mutex_lock(&jrt_resolution_lock);
     if (!find_failure_locked(in, site)) {
         failure->next = in->failures;
@@ -62,31 +94,25 @@ bool jrt_throw_kept(struct jrt_thread *thread, struct jrt_class *in, uint64_t si
     pthread_mutex_lock(&jrt_resolution_lock);
     const struct jrt_failure *failure = find_failure_locked(in, site);
     pthread_mutex_unlock(&jrt_resolution_lock);
-    if (failure) {
-        (void)jrt_throw_class(thread, jrt_class_at(failure->class),
-                              failure->message ? jrt_text(failure->message) : NULL);
+    if (!failure) {
+        return false;
     }
-    return failure != NULL;
-}
-
-const char *jrt_kept_text(const struct jrt_class *in, uint64_t site, char *text, uint32_t size)
-{
-    pthread_mutex_lock(&jrt_resolution_lock);
-    const struct jrt_failure *failure = find_failure_locked(in, site);
-    pthread_mutex_unlock(&jrt_resolution_lock);
-    char name[JRT_MESSAGE_BYTES] = "";
-    if (failure) {
-        jrt_external_name(jrt_class_at(failure->class), name, sizeof(name));
+    struct jrt_class *class = jrt_class_at(failure->class);
+    const char *message = failure->message ? jrt_text(failure->message) : NULL;
+    if (!failure->cause) {
+        (void)jrt_throw_class(thread, class, message);
+        return true;
     }
-    bool told = failure && failure->message;
-    (void)st_snprintf(text, size, "%s%s%s", name, told ? ": " : "",
-                      told ? jrt_text(failure->message) : "");
-    return text;
+    (void)jrt_throw_class(thread, jrt_class_at(failure->cause),
+                          failure->cause_message ? jrt_text(failure->cause_message) : NULL);
+    (void)jrt_throw_class_caused(thread, class, message);
+    return true;
 }
 
 bool jrt_depend(struct jrt_thread *thread, struct jrt_class *in, const struct jrt_class *on)
 {
-    if (on->loader == in->loader || on->loader == jrt_known.boot_loader) {
+    if (!(on->flags & JRT_CLASS_WEAK) &&
+        (on->loader == in->loader || on->loader == jrt_known.boot_loader)) {
         return true;
     }
     return jrt_add_reference(thread, in, jrt_mirror(on)) != 0;
@@ -187,22 +213,24 @@ struct jrt_class *jrt_class_by_name(struct jrt_thread *thread, job_offset_t name
 
 /* -- Fields -- */
 
-static bool throw_field_access(struct jrt_thread *thread, const struct jrt_class *in,
+static bool throw_field_access(struct jrt_thread *thread, struct jrt_class *in,
                                const struct jrt_field *field)
 {
-    const struct jrt_class *holder = jrt_class_at(field->class_at);
+    struct jrt_class *holder = jrt_class_at(field->class_at);
     char one[JRT_MESSAGE_BYTES];
     char other[JRT_MESSAGE_BYTES];
     char places[6 * JRT_MESSAGE_BYTES];
-    char nests[6 * JRT_MESSAGE_BYTES];
-    return jrt_throw(
-        thread, JRT_IllegalAccessError, "class %s tried to access %s%sfield %s.%s (%s)%s",
-        jrt_external_name(in, one, sizeof(one)),
-        field->access & JCF_ACC_PROTECTED ? "protected " : "",
-        field->access & JCF_ACC_PRIVATE ? "private " : "",
-        jrt_external_name(holder, other, sizeof(other)), jrt_text(field->name),
-        jrt_places_text(in, holder, places, sizeof(places)),
-        field->access & JCF_ACC_PRIVATE ? jrt_nest_errors(in, holder, nests, sizeof(nests)) : "");
+    char nest_text[4 * JRT_MESSAGE_BYTES];
+    const char *nest = field->access & JCF_ACC_PRIVATE
+                           ? jrt_nest_error_text(thread, in, holder, nest_text, sizeof(nest_text))
+                           : "";
+    return nest && jrt_throw(thread, JRT_IllegalAccessError,
+                             "class %s tried to access %s%sfield %s.%s (%s)%s",
+                             jrt_external_name(in, one, sizeof(one)),
+                             field->access & JCF_ACC_PROTECTED ? "protected " : "",
+                             field->access & JCF_ACC_PRIVATE ? "private " : "",
+                             jrt_external_name(holder, other, sizeof(other)), jrt_text(field->name),
+                             jrt_places_text(in, holder, places, sizeof(places)), nest);
 }
 
 /* What depends on the instruction. */
@@ -246,7 +274,7 @@ static bool constrain_field(struct jrt_thread *thread, const struct jrt_class *i
                             const struct jrt_field *field)
 {
     const struct jrt_class *holder = jrt_class_at(field->class_at);
-    const char *type;
+    job_offset_t type;
     if (jrt_constrain(thread, jrt_loader_at(in->loader), jrt_loader_at(holder->loader),
                       field->descriptor, &type)) {
         return true;
@@ -258,18 +286,23 @@ static bool constrain_field(struct jrt_thread *thread, const struct jrt_class *i
     char other[JRT_MESSAGE_BYTES];
     char loader[JRT_MESSAGE_BYTES];
     char other_loader[JRT_MESSAGE_BYTES];
-    char places[6 * JRT_MESSAGE_BYTES];
+    char place[2 * JRT_MESSAGE_BYTES];
+    char other_place[2 * JRT_MESSAGE_BYTES];
+    char type_text[JRT_MESSAGE_BYTES];
+    const struct jrt_class named = {.name = type};
+    jrt_external_name(&named, type_text, sizeof(type_text));
     return jrt_throw(
         thread, JRT_LinkageError,
         "loader constraint violation: when resolving field \"%s\" of type %s, the class loader %s "
         "of the current class, %s, and the class loader %s for the field's defining class, %s, "
-        "have different Class objects for type %s (%s)",
-        jrt_text(field->name), type,
+        "have different Class objects for type %s (%s; %s)",
+        jrt_text(field->name), type_text,
         jrt_loader_text(jrt_loader_at(in->loader), loader, sizeof(loader)),
         jrt_external_name(in, one, sizeof(one)),
         jrt_loader_text(jrt_loader_at(holder->loader), other_loader, sizeof(other_loader)),
-        jrt_external_name(holder, other, sizeof(other)), type,
-        jrt_places_text(in, holder, places, sizeof(places)));
+        jrt_external_name(holder, other, sizeof(other)), type_text,
+        jrt_place_and_parent_text(in, place, sizeof(place)),
+        jrt_place_and_parent_text(holder, other_place, sizeof(other_place)));
 }
 
 static struct jrt_field *find_field(struct jrt_thread *thread, struct jrt_class *in,

@@ -63,7 +63,7 @@ static bool check_kind(struct jrt_thread *thread, const struct jrt_link *link, b
 static bool check_access(struct jrt_thread *thread, const struct jrt_link *link,
                          const struct jrt_method *method)
 {
-    const struct jrt_class *holder = holder_of(method);
+    struct jrt_class *holder = holder_of(method);
     if (!link->from) {
         return true;
     }
@@ -81,23 +81,25 @@ static bool check_access(struct jrt_thread *thread, const struct jrt_link *link,
     struct texts texts;
     char from[JRT_MESSAGE_BYTES];
     char places[6 * JRT_MESSAGE_BYTES];
-    char nests[6 * JRT_MESSAGE_BYTES];
-    return jrt_throw(
-        thread, JRT_IllegalAccessError, "class %s tried to access %s%s%smethod '%s' (%s)%s",
-        jrt_external_name(link->from, from, sizeof(from)),
-        method->access & JCF_ACC_ABSTRACT ? "abstract " : "",
-        method->access & JCF_ACC_PROTECTED ? "protected " : "",
-        method->access & JCF_ACC_PRIVATE ? "private " : "", written_of(method, &texts),
-        jrt_places_text(link->from, holder, places, sizeof(places)),
-        method->access & JCF_ACC_PRIVATE ? jrt_nest_errors(link->from, holder, nests, sizeof(nests))
-                                         : "");
+    char nest_text[4 * JRT_MESSAGE_BYTES];
+    const char *nest = access & JCF_ACC_PRIVATE ? jrt_nest_error_text(thread, link->from, holder,
+                                                                      nest_text, sizeof(nest_text))
+                                                : "";
+    return nest &&
+           jrt_throw(thread, JRT_IllegalAccessError,
+                     "class %s tried to access %s%s%smethod '%s' (%s)%s",
+                     jrt_external_name(link->from, from, sizeof(from)),
+                     method->access & JCF_ACC_ABSTRACT ? "abstract " : "",
+                     method->access & JCF_ACC_PROTECTED ? "protected " : "",
+                     method->access & JCF_ACC_PRIVATE ? "private " : "", written_of(method, &texts),
+                     jrt_places_text(link->from, holder, places, sizeof(places)), nest);
 }
 
 static bool check_constraints(struct jrt_thread *thread, const struct jrt_link *link,
                               const struct jrt_method *method)
 {
     const struct jrt_class *holder = holder_of(method);
-    const char *type;
+    job_offset_t type;
     if (!link->from || link->unconstrained || link->from->loader == holder->loader ||
         jrt_constrain(thread, jrt_loader_at(link->from->loader), jrt_loader_at(holder->loader),
                       method->descriptor, &type)) {
@@ -107,8 +109,6 @@ static bool check_constraints(struct jrt_thread *thread, const struct jrt_link *
         return false;
     }
     struct texts texts;
-    char from[JRT_MESSAGE_BYTES];
-    char other[JRT_MESSAGE_BYTES];
     char one_loader[JRT_MESSAGE_BYTES];
     char other_loader[JRT_MESSAGE_BYTES];
     char one_place[2 * JRT_MESSAGE_BYTES];
@@ -120,9 +120,9 @@ static bool check_constraints(struct jrt_thread *thread, const struct jrt_link *
         "Class objects for the type %s used in the signature (%s; %s)",
         jrt_is_interface(link->class) ? "interface method" : "method", written(link, &texts),
         jrt_loader_text(jrt_loader_at(link->from->loader), one_loader, sizeof(one_loader)),
-        jrt_external_name(link->from, from, sizeof(from)),
+        jrt_text(link->from->name),
         jrt_loader_text(jrt_loader_at(holder->loader), other_loader, sizeof(other_loader)),
-        jrt_external_name(holder, other, sizeof(other)), type,
+        jrt_text(holder->name), jrt_text(type),
         jrt_place_and_parent_text(link->from, one_place, sizeof(one_place)),
         jrt_place_and_parent_text(holder, other_place, sizeof(other_place)));
 }
@@ -319,7 +319,7 @@ static struct jrt_method *select_special(struct jrt_thread *thread, const struct
         }
     }
     if (selected->access & JCF_ACC_ABSTRACT) {
-        (void)jrt_throw_abstract(thread, selected, selected, from);
+        (void)jrt_throw_abstract(thread, selected, selected, NULL);
         return NULL;
     }
     return selected;

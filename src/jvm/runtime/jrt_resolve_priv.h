@@ -16,13 +16,8 @@ extern pthread_mutex_t jrt_resolution_lock;
 /* Keeps the pending LinkageError as the outcome of a constant-pool entry, or of a call site
  * (`site` not 0, a code that its owner makes). Other exceptions are not kept. */
 void jrt_keep_failure(struct jrt_thread *thread, struct jrt_class *in, uint64_t site);
-/* An error without a message is kept with the constant's name. */
-void jrt_keep_failure_of(struct jrt_thread *thread, struct jrt_class *in, uint64_t site,
-                         job_offset_t name);
 /* Throws what was kept; false where nothing was: then nothing is pending. */
 bool jrt_throw_kept(struct jrt_thread *thread, struct jrt_class *in, uint64_t site);
-/* "java.lang.NoClassDefFoundError: p/C" of what was kept. */
-const char *jrt_kept_text(const struct jrt_class *in, uint64_t site, char *text, uint32_t size);
 
 /* The class of a descriptor's type (not a method's) seen by `in`, accessible to it. */
 struct jrt_class *jrt_class_of_type(struct jrt_thread *thread, const char *type, size_t length,
@@ -30,10 +25,11 @@ struct jrt_class *jrt_class_of_type(struct jrt_thread *thread, const char *type,
 bool jrt_check_class_access(struct jrt_thread *thread, const struct jrt_class *from,
                             const struct jrt_class *to) ST_MUST_CHECK;
 
-/* 5.3.4: `one` and `other` mean the same class by the types in a descriptor. */
+/* 5.3.4: `one` and `other` mean the same class by the types in a descriptor. false: an exception is
+ * pending, or they do not by *ret_type (symbol, "p/C" or "[Lp/C;"). */
 bool jrt_constrain(struct jrt_thread *thread, const struct jrt_loader *one,
                    const struct jrt_loader *other, job_offset_t descriptor,
-                   const char **ret_type) ST_MUST_CHECK;
+                   job_offset_t *ret_type) ST_MUST_CHECK;
 
 /* A mirror's class of another loader is kept alive by the class that refers to it. */
 bool jrt_depend(struct jrt_thread *thread, struct jrt_class *in,

@@ -35,6 +35,7 @@ static struct jrt_class stand_in(const struct jrt_building *b, job_offset_t pack
                               .loader = job_offset(b->loader),
                               .package = package,
                               .module = found ? found->module : 0,
+                              .access = b->file.flags,
                               .super = b->super ? job_offset(b->super) : 0,
                               .flags = (b->definition->hidden ? JRT_CLASS_HIDDEN : 0) |
                                        (b->super ? b->super->flags & JRT_CLASS_MAGIC : 0)};
@@ -55,12 +56,12 @@ static job_offset_t package_of(struct jrt_building *b)
     return package ? job_offset(package) : 0;
 }
 
-/* JVMS 17 5.3.5 on sealed classes: listed by name, in the same module, and in the
- * same package or public. */
-static bool permits(const struct jrt_class *super, const struct jrt_class *class, uint32_t access)
+/* JVMS 17 5.3.5 on sealed classes: listed by name, in the same module, and where it is not public
+ * in the same package. */
+static bool permits(const struct jrt_class *super, const struct jrt_class *class)
 {
     if (super->module != class->module ||
-        (!(access & JCF_ACC_PUBLIC) && !jrt_same_package(super, class))) {
+        (!(class->access & JCF_ACC_PUBLIC) && !jrt_same_package(super, class))) {
         return false;
     }
     struct jcf_class attributes;
@@ -111,7 +112,7 @@ static bool check_super(struct jrt_building *b, const struct jrt_class *class)
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s cannot inherit from final class %s", one, other);
     }
-    if ((super->flags & JRT_CLASS_SEALED) && !permits(super, class, b->file.flags)) {
+    if ((super->flags & JRT_CLASS_SEALED) && !permits(super, class)) {
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s cannot inherit from sealed class %s", one, other);
     }
@@ -123,15 +124,15 @@ static bool check_interface(struct jrt_building *b, const struct jrt_class *clas
 {
     char one[JRT_MESSAGE_BYTES];
     char other[JRT_MESSAGE_BYTES];
-    char places[2 * JRT_MESSAGE_BYTES];
+    char place[2 * JRT_MESSAGE_BYTES];
     building_name(b, one, sizeof(one));
     jrt_external_name(interface, other, sizeof(other));
     if (!jrt_is_interface(interface)) {
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s can not implement %s, because it is not an interface (%s)", one,
-                         other, jrt_places_text(class, interface, places, sizeof(places)));
+                         other, jrt_place_text(interface, place, sizeof(place)));
     }
-    if ((interface->flags & JRT_CLASS_SEALED) && !permits(interface, class, b->file.flags)) {
+    if ((interface->flags & JRT_CLASS_SEALED) && !permits(interface, class)) {
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s cannot %s sealed interface %s", one,
                          b->file.flags & JCF_ACC_INTERFACE ? "extend" : "implement", other);

@@ -308,7 +308,7 @@ static bool make_itable(struct tables *t)
                 continue;
             }
             struct jrt_method *method = selected_for(t, &methods[j]);
-            if (!method || !jrt_check_selection(t->thread, class, &methods[j], method)) {
+            if (!method || !jrt_check_implementation(t->thread, class, &methods[j], method)) {
                 return false;
             }
             selected[methods[j].itable_index] = job_offset(method);

@@ -117,6 +117,22 @@ bool jrt_throw(struct jrt_thread *thread, enum jrt_known_class class, const char
     return exception ? jrt_throw_object(thread, exception) : false;
 }
 
+/* Throws it, with `cause` where it can be made its cause. */
+static bool throw_caused(struct jrt_thread *thread, struct job_object *exception,
+                         struct job_object *cause)
+{
+    return exception &&
+           jrt_call(thread, jrt_known.method[JRT_METHOD_throwableInitCause], NULL, exception,
+                    cause) &&
+           jrt_throw_object(thread, exception);
+}
+
+bool jrt_throw_class_caused(struct jrt_thread *thread, struct jrt_class *class, const char *message)
+{
+    struct job_object *cause = jrt_catch(thread);
+    return throw_caused(thread, make(thread, class, message), cause);
+}
+
 bool jrt_throw_caused(struct jrt_thread *thread, enum jrt_known_class class, const char *format,
                       ...)
 {
@@ -125,11 +141,7 @@ bool jrt_throw_caused(struct jrt_thread *thread, enum jrt_known_class class, con
     va_start(args, format);
     struct job_object *exception = make_formatted(thread, class, format, args);
     va_end(args);
-    if (!exception || !jrt_call(thread, jrt_known.method[JRT_METHOD_throwableInitCause], NULL,
-                                exception, cause)) {
-        return false;
-    }
-    return jrt_throw_object(thread, exception);
+    return throw_caused(thread, exception, cause);
 }
 
 /* Made without its constructor, with a stack trace if there is memory for it. */
@@ -202,6 +214,13 @@ bool jrt_throw_init(struct jrt_thread *thread)
     return ready;
 }
 
+bool jrt_has_room(struct jrt_thread *thread)
+{
+    enum { SLACK_BYTES = 8 * 1024 };
+    return (char *)__builtin_frame_address(0) - SLACK_BYTES >= thread->native_limit ||
+           jrt_throw_stack_overflow(thread);
+}
+
 void jrt_throw_roots(struct jgc_visitor *visitor)
 {
     for (uint32_t i = 0; i < ST_COUNT(ready_oom); i++) {
@@ -210,38 +229,47 @@ void jrt_throw_roots(struct jgc_visitor *visitor)
     jgc_visit_slot(visitor, &ready_overflow);
 }
 
-bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *method,
+/* "abstract void m(int)", with the class where `class_name` is one. */
+static const char *abstract_text(const struct jrt_method *method, const char *class_name,
+                                 char *text, uint32_t size)
+{
+    char written[JRT_MESSAGE_BYTES];
+    (void)st_snprintf(text, size, "%s%s", method->access & JCF_ACC_ABSTRACT ? "abstract " : "",
+                      jrt_method_text(class_name, jrt_text(method->name),
+                                      jrt_text(method->descriptor), written, sizeof(written)));
+    return text;
+}
+
+bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *resolved,
                         const struct jrt_method *selected, const struct jrt_class *receiver)
 {
     char one[JRT_MESSAGE_BYTES];
     char other[JRT_MESSAGE_BYTES];
     char written[JRT_MESSAGE_BYTES];
-    char chosen[JRT_MESSAGE_BYTES] = "";
+    char more[2 * JRT_MESSAGE_BYTES] = "";
     if (selected->flags & JRT_METHOD_OVERPASS) {
         return jrt_throw(thread, (enum jrt_known_class)(selected->native >> 32), "%s",
                          jrt_text((job_offset_t)selected->native));
     }
-    if (selected != method) {
-        const struct jrt_class *of = jrt_class_at(selected->class_at);
-        jrt_method_text(jrt_external_name(of, other, sizeof(other)), jrt_text(selected->name),
-                        jrt_text(selected->descriptor), written, sizeof(written));
-        (void)st_snprintf(chosen, sizeof(chosen), " Selected method is 'abstract %s'.", written);
-    }
-    const struct jrt_class *class = jrt_class_at(method->class_at);
-    jrt_method_text(jrt_external_name(class, other, sizeof(other)), jrt_text(method->name),
-                    jrt_text(method->descriptor), written, sizeof(written));
+    const struct jrt_class *holder = jrt_class_at(selected->class_at);
+    jrt_external_name(holder, other, sizeof(other));
     if (!receiver) {
-        return jrt_throw(thread, JRT_AbstractMethodError, "%s", written);
+        return jrt_throw(thread, JRT_AbstractMethodError, "'%s'",
+                         jrt_method_text(other, jrt_text(selected->name),
+                                         jrt_text(selected->descriptor), written, sizeof(written)));
     }
-    jrt_method_text(NULL, jrt_text(method->name), jrt_text(method->descriptor), written,
-                    sizeof(written));
+    if (resolved != selected) {
+        (void)st_snprintf(more, sizeof(more), " Selected method is '%s'.",
+                          abstract_text(selected, other, written, sizeof(written)));
+    }
+    const struct jrt_class *class = jrt_class_at(resolved->class_at);
     return jrt_throw(thread, JRT_AbstractMethodError,
                      "Receiver class %s does not define or inherit an implementation of the "
-                     "resolved method '%s%s' of %s%s.%s",
+                     "resolved method '%s' of %s%s.%s",
                      jrt_external_name(receiver, one, sizeof(one)),
-                     method->access & JCF_ACC_ABSTRACT ? "abstract " : "", written,
+                     abstract_text(resolved, NULL, written, sizeof(written)),
                      jrt_is_interface(class)            ? "interface "
                      : class->access & JCF_ACC_ABSTRACT ? "abstract class "
                                                         : "class ",
-                     other, chosen);
+                     jrt_external_name(class, other, sizeof(other)), more);
 }

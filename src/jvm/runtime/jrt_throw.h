@@ -16,6 +16,8 @@ bool jrt_throw(struct jrt_thread *thread, enum jrt_known_class class, const char
 /* The same of any class; NULL: what making it threw is pending already. */
 bool jrt_throw_class(struct jrt_thread *thread, struct jrt_class *class, const char *message);
 /* As above, with the exception that is pending as its cause. */
+bool jrt_throw_class_caused(struct jrt_thread *thread, struct jrt_class *class,
+                            const char *message);
 bool jrt_throw_caused(struct jrt_thread *thread, enum jrt_known_class class, const char *format,
                       ...) ST_PRINTF(3, 4);
 /* Makes an exception object pending. */
@@ -31,6 +33,9 @@ enum jrt_oom {
 };
 bool jrt_throw_oom(struct jrt_thread *thread, enum jrt_oom which);
 bool jrt_throw_stack_overflow(struct jrt_thread *thread);
+/* Whether there is room on the native stack for C code that may be entered by itself again;
+ * StackOverflowError. */
+bool jrt_has_room(struct jrt_thread *thread) ST_MUST_CHECK;
 
 /* Takes the pending exception away. */
 struct job_object *jrt_catch(struct jrt_thread *thread);
@@ -45,9 +50,9 @@ bool jrt_stack_trace_elements(struct jrt_thread *thread, struct job_object *thro
 /* ClassCastException for an object of class `from`, with the modules' names. */
 bool jrt_throw_cast(struct jrt_thread *thread, const struct jrt_class *from,
                     const struct jrt_class *to);
-/* What a call of the resolved method throws whose selected one is abstract: AbstractMethodError, or
- * what the linker made an overpass for. `receiver`: NULL if there is none. */
-bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *method,
+/* What calling an abstract method throws: AbstractMethodError, or what the linker made an overpass
+ * for. The call's `resolved` method selected the other; `receiver`: NULL if there is none. */
+bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *resolved,
                         const struct jrt_method *selected, const struct jrt_class *receiver);
 /* IllegalAccessError: an interface's method selects one of the class that is not public. (The
  * linker puts an overpass into the itable for it.) */
