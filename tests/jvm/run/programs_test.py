@@ -8,15 +8,13 @@ import os
 import sys
 import tempfile
 
-from jvm_lab import JDK, compile_programs, run, sanitizer, skip_unless_possible
+from jvm_lab import JDK, WRITER, compile_programs, run, sanitizer, skip_unless_possible
 
 # What of the library looks into the machine: a program each.
 LIBRARY = ("Reflection", "ReflectedArrays", "Records", "Handles", "StackWalks", "NullMessages")
 OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in (
     "java.math", "java.lang", "java.util", "java.util.zip", "sun.security.provider", "com.sun.crypto.provider", "jdk.internal.util",
     "sun.nio.cs")]
-# The library's own class writer, which makes classes that no compiler makes.
-WRITER = "--add-exports=java.base/jdk.internal.org.objectweb.asm=ALL-UNNAMED"
 # Name, options of the machine, class and arguments.
 RUNS = [
     ("basics", ["-Xmx64m"], ["Basics"]),
@@ -64,8 +62,7 @@ def main():
     folder, embedder, only = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3:]
     skip_unless_possible()
     with tempfile.TemporaryDirectory() as classes:
-        sources = [os.path.join(HERE, name) for name in os.listdir(HERE) if name.endswith(".java")]
-        subprocess.run([f"{JDK}/bin/javac", "-nowarn", "-Xlint:none", "-XDignore.symbol.file", WRITER, "-d", classes, *sources], check=True)
+        compile_programs(classes)
         failed = 0
         for name, options, words in RUNS if not only else [row for row in RUNS + LONG_RUNS if row[0] in only]:
             theirs = [option for option in options if "GCStress" not in option]
