@@ -2,14 +2,17 @@
  * for all the time. */
 #include "jvm/jdk/jdk_fast.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "jvm/classfile/jcf_flags.h"
 #include "jvm/gc/jgc.h"
+#include "jvm/jdk/jdk.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_life.h"
+#include "jvm/runtime/jrt_loader.h"
 #include "jvm/runtime/jrt_monitor.h"
 #include "jvm/runtime/jrt_string.h"
 #include "jvm/runtime/jrt_symbol.h"
@@ -323,7 +326,34 @@ static const struct jdk_fast method_handles[] = {
     {NULL, NULL, NULL},
 };
 
+/* getNativeMap(String path): the machine's own mapping of lib/modules, so that the library does not
+ * read the file through a channel of its own. */
+NATIVE(native_map)
+{
+    const struct job_object *path = object(&args[0]);
+    char text[PATH_MAX];
+    size_t bytes = 0;
+    result->word = 0;
+    if (path == NULL || jrt_string_utf8_length(path) >= sizeof text) {
+        return true;
+    }
+    (void)jrt_string_utf8(path, text, sizeof text);
+    const void *image = jrt_boot_image(text, &bytes);
+    if (image == NULL || bytes > INT32_MAX) {
+        return true;
+    }
+    struct job_object *buffer = jdk_direct_buffer(thread, (void *)(uintptr_t)image, (int64_t)bytes);
+    result->word = job_to_ref(buffer).word;
+    return buffer != NULL;
+}
+
+static const struct jdk_fast images[] = {
+    {"getNativeMap", "(Ljava/lang/String;)Ljava/nio/ByteBuffer;", native_map},
+    {NULL, NULL, NULL},
+};
+
 static const struct jdk_fast_class classes[] = {
+    {"jdk/internal/jimage/NativeImageBuffer", images},
     {"jdk/internal/misc/ScopedMemoryAccess", scoped_memory},
     {"jdk/internal/vm/vector/VectorSupport", vectors},
     {"jdk/internal/invoke/NativeEntryPoint", entry_points},

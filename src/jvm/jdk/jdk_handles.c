@@ -85,8 +85,8 @@ static const struct jrt_class *mirrored(const struct job_object *mirror)
 }
 
 /* The descriptor that MemberName.type means: a MethodType, a Class, or a String that is one. 0: too
- * long, or none. */
-static ST_NOINLINE job_offset_t descriptor_of(const struct job_object *type)
+ * long, none, or `known` and no class has yet said such a one. */
+static ST_NOINLINE job_offset_t descriptor_of(const struct job_object *type, bool known)
 {
     struct text text = {.length = 0};
     const struct jrt_class *class = jrt_class_of(type);
@@ -106,8 +106,10 @@ static ST_NOINLINE job_offset_t descriptor_of(const struct job_object *type)
         append(&text, ")", 1);
         append_class(&text, mirrored(jrt_ref(type, JRT_AT(MethodType, rtype))));
     }
-    return text.length != 0 && text.length < sizeof text.bytes ? jrt_symbol(text.bytes, text.length)
-                                                               : 0;
+    if (text.length == 0 || text.length >= sizeof text.bytes) {
+        return 0;
+    }
+    return known ? jrt_symbol_find(text.bytes, text.length) : jrt_symbol(text.bytes, text.length);
 }
 
 /* ---- resolve ---- */
@@ -119,6 +121,7 @@ struct request {
     job_offset_t name, descriptor;
     int32_t flags;
     bool unconstrained;
+    bool speculative; /* what is not there is no error */
 };
 
 static bool resolve_field(struct jrt_thread *thread, const struct request *request)
@@ -212,7 +215,8 @@ static bool prepare(struct jrt_thread *thread, struct job_object *member, struct
         return false;
     }
     request->name = jrt_string_symbol(name, false);
-    request->descriptor = descriptor_of(type);
+    bool polymorphic = jrt_polymorphic_of(request->class, request->name) != NULL;
+    request->descriptor = descriptor_of(type, request->speculative && !polymorphic);
     return request->name != 0 && request->descriptor != 0 && request->name != jrt_known.name_clinit;
 }
 
@@ -258,7 +262,8 @@ NATIVE(resolve)
         return no_member(thread, "obsolete MemberName format");
     }
     struct request request = {.caller = caller != NULL ? jrt_class_of_mirror(caller) : NULL,
-                              .unconstrained = (args[2].i & UNCONDITIONAL) != 0};
+                              .unconstrained = (args[2].i & UNCONDITIONAL) != 0,
+                              .speculative = speculative};
     if (prepare(thread, member, &request) && resolve_request(thread, &request)) {
         return true;
     }

@@ -57,6 +57,15 @@ bool jrt_boot_has(const uint8_t *bytes)
     return reachable && bytes >= image.bytes && bytes < image.bytes + image.size;
 }
 
+const void *jrt_boot_image(const char *path, size_t *ret_bytes)
+{
+    if (image.bytes == NULL || strcmp(path, boot_path.modules) != 0) {
+        return NULL;
+    }
+    *ret_bytes = image.size;
+    return image.bytes;
+}
+
 void jrt_boot_allow_append(void)
 {
     __atomic_store_n(&append_allowed, true, __ATOMIC_RELEASE);

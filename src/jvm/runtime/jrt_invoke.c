@@ -92,6 +92,28 @@ struct jrt_method *jrt_polymorphic_method(struct jrt_thread *thread, enum jrt_in
     return method;
 }
 
+/* A descriptor's class or class of elements if that is public in java.lang or java.lang.invoke,
+ * which everybody sees and has from the boot loader: no other loader is asked. Else NULL. */
+static struct jrt_class *visible_to_all(struct jrt_thread *thread, const char *type,
+                                        const char *end)
+{
+    static const char *const packages[] = {"Ljava/lang/", "Ljava/lang/invoke/"};
+    while (*type == '[') {
+        type++;
+    }
+    for (unsigned i = 0; i < ST_COUNT(packages); i++) {
+        size_t length = strlen(packages[i]);
+        if ((size_t)(end - type) <= length || memcmp(type, packages[i], length) != 0 ||
+            memchr(type + length, '/', (size_t)(end - type) - length)) {
+            continue;
+        }
+        job_offset_t name = jrt_symbol_find(type + 1, (size_t)(end - type) - 2);
+        struct jrt_class *class = name ? jrt_boot_class(thread, name) : NULL;
+        return class && (class->access & JCF_ACC_PUBLIC) ? class : NULL;
+    }
+    return NULL;
+}
+
 struct job_object *jrt_method_type(struct jrt_thread *thread, job_offset_t descriptor,
                                    struct jrt_class *in)
 {
@@ -107,7 +129,11 @@ struct job_object *jrt_method_type(struct jrt_thread *thread, job_offset_t descr
             end++;
         }
         end = *end == 'L' ? strchr(end, ';') + 1 : end + 1;
-        struct jrt_class *class = jrt_class_of_type(thread, at, (size_t)(end - at), in);
+        struct jrt_class *known = visible_to_all(thread, at, end);
+        struct jrt_class *class =
+            jrt_failed(thread) ? NULL
+            : known            ? jrt_class_of_descriptor(thread, at, (size_t)(end - at), known)
+                               : jrt_class_of_type(thread, at, (size_t)(end - at), in);
         if (!class || count == TYPES_MAX) {
             return NULL;
         }

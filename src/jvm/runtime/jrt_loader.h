@@ -46,6 +46,8 @@ struct jrt_boot_path {
 };
 int jrt_boot_init(const struct jrt_boot_path *path, struct st_err *err) ST_MUST_CHECK;
 void jrt_boot_allow_append(void);
+/* Where lib/modules is mapped, if `path` is that file; else NULL. */
+const void *jrt_boot_image(const char *path, size_t *ret_bytes);
 /* Loads the known classes, makes mirrors of all classes and primitives. */
 bool jrt_boot_classes(struct jrt_thread *thread) ST_MUST_CHECK;
 
