@@ -11,6 +11,12 @@
 #define ST_PACKED __attribute__((packed))
 #define ST_FALLTHROUGH __attribute__((fallthrough))
 #define ST_NOINLINE __attribute__((noinline))
+/* A function of which its callers may know nothing but its declaration: what is all assembly. */
+#if __has_attribute(noipa)
+#define ST_OPAQUE __attribute__((noipa))
+#else
+#define ST_OPAQUE __attribute__((noinline))
+#endif
 #define ST_NONNULL __attribute__((nonnull))
 
 /* Number of elements of an array (never of a pointer: that does not compile). */

@@ -3,6 +3,9 @@
 
 #include "jvm/intrinsic/jis_priv.h"
 #include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_raw.h"
+
+enum { PART_BYTES = 512 };
 
 /* Where two places differ first, in bytes; `count`: nowhere. */
 static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t count)
@@ -67,6 +70,26 @@ static const uint8_t *place(const union jrt_slot *object_slot, int64_t offset, u
     return (const uint8_t *)object + offset;
 }
 
+/* The same for memory outside the heap, by parts; false: some of it is gone. */
+static bool raw_difference(const uint8_t *a, const uint8_t *b, size_t count, size_t *ret_at)
+{
+    uint8_t parts[2][PART_BYTES];
+    size_t done = 0;
+    for (size_t part = 0; done < count; done += part) {
+        part = ST_MIN(count - done, (size_t)PART_BYTES);
+        if (!jrt_raw_copy(parts[0], a + done, part) || !jrt_raw_copy(parts[1], b + done, part)) {
+            return false;
+        }
+        size_t at = first_difference(parts[0], parts[1], part);
+        if (at < part) {
+            *ret_at = done + at;
+            return true;
+        }
+    }
+    *ret_at = count;
+    return true;
+}
+
 /* (Object a, long a_offset, Object b, long b_offset, int count, int shift): the index of the first
  * element that differs; ~ what was not looked at, here nothing. */
 JIS(vectorized_mismatch)
@@ -82,7 +105,12 @@ JIS(vectorized_mismatch)
     if (a == NULL || b == NULL) {
         return false;
     }
-    size_t at = first_difference(a, b, bytes);
+    size_t at = 0;
+    if (args[0].ref.word != 0 && args[3].ref.word != 0) {
+        at = first_difference(a, b, bytes);
+    } else if (!raw_difference(a, b, bytes, &at)) {
+        return false; /* the library's method takes the fault */
+    }
     return jis_give(result, at < bytes ? (int32_t)(at >> shift) : -1);
 }
 

@@ -17,6 +17,7 @@
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_crash.h"
 #include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_raw.h"
 #include "jvm/runtime/jrt_stack.h"
 #include "os/os_file.h"
 #include "os/os_process.h"
@@ -193,6 +194,9 @@ static void put_all(const struct report *both, int number, const siginfo_t *info
 static void crashed(int number, siginfo_t *info, void *context)
 {
     char path[PATH_BYTES];
+    if (number == SIGBUS && jrt_raw_leave(context)) {
+        return;
+    }
     if (__atomic_exchange_n(&reporting, 1, __ATOMIC_SEQ_CST) != 0) {
         static const char text[] = "\n[error occurred during error reporting]\n";
         put(&(struct report){.file = -1, .screen = STDOUT_FILENO}, text, sizeof text - 1);

@@ -15,6 +15,7 @@
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_loader.h"
 #include "jvm/runtime/jrt_monitor.h"
+#include "jvm/runtime/jrt_raw.h"
 #include "jvm/runtime/jrt_string.h"
 #include "jvm/runtime/jrt_throw.h"
 
@@ -38,10 +39,101 @@ static inline struct job_object *object(const union jrt_slot *slot)
     return job_from_ref(slot->ref);
 }
 
+/* ---- memory that may be gone ---- */
+
+static ST_NOINLINE bool throw_fault(struct jrt_thread *thread)
+{
+    /* HotSpot's words, also where no code is compiled. */
+    return jrt_throw(thread, JRT_InternalError,
+                     "a fault occurred in a recent unsafe memory access operation in compiled Java "
+                     "code");
+}
+
+static ST_NOINLINE bool load_raw(struct jrt_thread *thread, const union jrt_slot *args,
+                                 void *ret_value, size_t size)
+{
+    return jrt_raw_load(place(args), size, ret_value) || throw_fault(thread);
+}
+
+static ST_NOINLINE bool store_raw(struct jrt_thread *thread, const union jrt_slot *args,
+                                  const void *value, size_t size)
+{
+    return jrt_raw_store(place(args), size, value) || throw_fault(thread);
+}
+
+static inline bool is_raw(const union jrt_slot *object_slot)
+{
+    return object_slot->ref.word == 0;
+}
+
+static inline bool load(struct jrt_thread *thread, const union jrt_slot *args, void *ret_value,
+                        size_t size)
+{
+    if (is_raw(&args[1])) {
+        return load_raw(thread, args, ret_value, size);
+    }
+    memcpy(ret_value, place(args), size);
+    return true;
+}
+
+static inline bool store(struct jrt_thread *thread, const union jrt_slot *args, const void *value,
+                         size_t size)
+{
+    if (is_raw(&args[1])) {
+        return store_raw(thread, args, value, size);
+    }
+    memcpy(place(args), value, size);
+    return true;
+}
+
+static inline bool load_volatile(struct jrt_thread *thread, const union jrt_slot *args,
+                                 void *ret_value, size_t size)
+{
+    if (is_raw(&args[1])) {
+        return load_raw(thread, args, ret_value, size);
+    }
+    const char *at = place(args);
+    if (size == 1) {
+        *(uint8_t *)ret_value = __atomic_load_n((const uint8_t *)at, __ATOMIC_SEQ_CST);
+    } else if (size == 2) {
+        *(uint16_t *)ret_value = __atomic_load_n((const uint16_t *)at, __ATOMIC_SEQ_CST);
+    } else if (size == 4) {
+        *(uint32_t *)ret_value = __atomic_load_n((const uint32_t *)at, __ATOMIC_SEQ_CST);
+    } else {
+        *(uint64_t *)ret_value = __atomic_load_n((const uint64_t *)at, __ATOMIC_SEQ_CST);
+    }
+    return true;
+}
+
+static inline bool store_volatile(struct jrt_thread *thread, const union jrt_slot *args,
+                                  const void *value, size_t size)
+{
+    char *at = place(args);
+    if (is_raw(&args[1])) {
+        bool good = store_raw(thread, args, value, size);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        return good;
+    }
+    if (size == 1) {
+        __atomic_store_n((uint8_t *)at, *(const uint8_t *)value, __ATOMIC_SEQ_CST);
+    } else if (size == 2) {
+        __atomic_store_n((uint16_t *)at, *(const uint16_t *)value, __ATOMIC_SEQ_CST);
+    } else if (size == 4) {
+        __atomic_store_n((uint32_t *)at, *(const uint32_t *)value, __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_store_n((uint64_t *)at, *(const uint64_t *)value, __ATOMIC_SEQ_CST);
+    }
+    return true;
+}
+
+/* ---- values ---- */
+
 NATIVE(getBoolean)
 {
     uint8_t value;
-    memcpy(&value, place(args), sizeof value);
+    if (!load(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)(value != 0);
     return true;
 }
@@ -49,27 +141,31 @@ NATIVE(getBoolean)
 NATIVE(putBoolean)
 {
     uint8_t value = (uint8_t)(args[4].i & 1);
-    memcpy(place(args), &value, sizeof value);
-    return true;
+    return store(thread, args, &value, sizeof value);
 }
 
 NATIVE(getBooleanVolatile)
 {
-    uint8_t value = __atomic_load_n((uint8_t *)place(args), __ATOMIC_SEQ_CST);
+    uint8_t value;
+    if (!load_volatile(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)(value != 0);
     return true;
 }
 
 NATIVE(putBooleanVolatile)
 {
-    __atomic_store_n((uint8_t *)place(args), (uint8_t)(args[4].i & 1), __ATOMIC_SEQ_CST);
-    return true;
+    uint8_t value = (uint8_t)(args[4].i & 1);
+    return store_volatile(thread, args, &value, sizeof value);
 }
 
 NATIVE(getByte)
 {
     int8_t value;
-    memcpy(&value, place(args), sizeof value);
+    if (!load(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
@@ -77,27 +173,31 @@ NATIVE(getByte)
 NATIVE(putByte)
 {
     int8_t value = (int8_t)args[4].i;
-    memcpy(place(args), &value, sizeof value);
-    return true;
+    return store(thread, args, &value, sizeof value);
 }
 
 NATIVE(getByteVolatile)
 {
-    int8_t value = __atomic_load_n((int8_t *)place(args), __ATOMIC_SEQ_CST);
+    int8_t value;
+    if (!load_volatile(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
 
 NATIVE(putByteVolatile)
 {
-    __atomic_store_n((int8_t *)place(args), (int8_t)args[4].i, __ATOMIC_SEQ_CST);
-    return true;
+    int8_t value = (int8_t)args[4].i;
+    return store_volatile(thread, args, &value, sizeof value);
 }
 
 NATIVE(getShort)
 {
     int16_t value;
-    memcpy(&value, place(args), sizeof value);
+    if (!load(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
@@ -105,27 +205,31 @@ NATIVE(getShort)
 NATIVE(putShort)
 {
     int16_t value = (int16_t)args[4].i;
-    memcpy(place(args), &value, sizeof value);
-    return true;
+    return store(thread, args, &value, sizeof value);
 }
 
 NATIVE(getShortVolatile)
 {
-    int16_t value = __atomic_load_n((int16_t *)place(args), __ATOMIC_SEQ_CST);
+    int16_t value;
+    if (!load_volatile(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
 
 NATIVE(putShortVolatile)
 {
-    __atomic_store_n((int16_t *)place(args), (int16_t)args[4].i, __ATOMIC_SEQ_CST);
-    return true;
+    int16_t value = (int16_t)args[4].i;
+    return store_volatile(thread, args, &value, sizeof value);
 }
 
 NATIVE(getChar)
 {
     uint16_t value;
-    memcpy(&value, place(args), sizeof value);
+    if (!load(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
@@ -133,27 +237,31 @@ NATIVE(getChar)
 NATIVE(putChar)
 {
     uint16_t value = (uint16_t)args[4].i;
-    memcpy(place(args), &value, sizeof value);
-    return true;
+    return store(thread, args, &value, sizeof value);
 }
 
 NATIVE(getCharVolatile)
 {
-    uint16_t value = __atomic_load_n((uint16_t *)place(args), __ATOMIC_SEQ_CST);
+    uint16_t value;
+    if (!load_volatile(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
 
 NATIVE(putCharVolatile)
 {
-    __atomic_store_n((uint16_t *)place(args), (uint16_t)args[4].i, __ATOMIC_SEQ_CST);
-    return true;
+    uint16_t value = (uint16_t)args[4].i;
+    return store_volatile(thread, args, &value, sizeof value);
 }
 
 NATIVE(getInt)
 {
     int32_t value;
-    memcpy(&value, place(args), sizeof value);
+    if (!load(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
@@ -161,27 +269,31 @@ NATIVE(getInt)
 NATIVE(putInt)
 {
     int32_t value = args[4].i;
-    memcpy(place(args), &value, sizeof value);
-    return true;
+    return store(thread, args, &value, sizeof value);
 }
 
 NATIVE(getIntVolatile)
 {
-    int32_t value = __atomic_load_n((int32_t *)place(args), __ATOMIC_SEQ_CST);
+    int32_t value;
+    if (!load_volatile(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
 
 NATIVE(putIntVolatile)
 {
-    __atomic_store_n((int32_t *)place(args), args[4].i, __ATOMIC_SEQ_CST);
-    return true;
+    int32_t value = args[4].i;
+    return store_volatile(thread, args, &value, sizeof value);
 }
 
 NATIVE(getFloat)
 {
     int32_t value;
-    memcpy(&value, place(args), sizeof value);
+    if (!load(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
@@ -189,27 +301,31 @@ NATIVE(getFloat)
 NATIVE(putFloat)
 {
     int32_t value = args[4].i;
-    memcpy(place(args), &value, sizeof value);
-    return true;
+    return store(thread, args, &value, sizeof value);
 }
 
 NATIVE(getFloatVolatile)
 {
-    int32_t value = __atomic_load_n((int32_t *)place(args), __ATOMIC_SEQ_CST);
+    int32_t value;
+    if (!load_volatile(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)((uint32_t)value);
     return true;
 }
 
 NATIVE(putFloatVolatile)
 {
-    __atomic_store_n((int32_t *)place(args), args[4].i, __ATOMIC_SEQ_CST);
-    return true;
+    int32_t value = args[4].i;
+    return store_volatile(thread, args, &value, sizeof value);
 }
 
 NATIVE(getLong)
 {
     int64_t value;
-    memcpy(&value, place(args), sizeof value);
+    if (!load(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)(value);
     return true;
 }
@@ -217,27 +333,31 @@ NATIVE(getLong)
 NATIVE(putLong)
 {
     int64_t value = args[4].j;
-    memcpy(place(args), &value, sizeof value);
-    return true;
+    return store(thread, args, &value, sizeof value);
 }
 
 NATIVE(getLongVolatile)
 {
-    int64_t value = __atomic_load_n((int64_t *)place(args), __ATOMIC_SEQ_CST);
+    int64_t value;
+    if (!load_volatile(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)(value);
     return true;
 }
 
 NATIVE(putLongVolatile)
 {
-    __atomic_store_n((int64_t *)place(args), args[4].j, __ATOMIC_SEQ_CST);
-    return true;
+    int64_t value = args[4].j;
+    return store_volatile(thread, args, &value, sizeof value);
 }
 
 NATIVE(getDouble)
 {
     int64_t value;
-    memcpy(&value, place(args), sizeof value);
+    if (!load(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)(value);
     return true;
 }
@@ -245,21 +365,23 @@ NATIVE(getDouble)
 NATIVE(putDouble)
 {
     int64_t value = args[4].j;
-    memcpy(place(args), &value, sizeof value);
-    return true;
+    return store(thread, args, &value, sizeof value);
 }
 
 NATIVE(getDoubleVolatile)
 {
-    int64_t value = __atomic_load_n((int64_t *)place(args), __ATOMIC_SEQ_CST);
+    int64_t value;
+    if (!load_volatile(thread, args, &value, sizeof value)) {
+        return false;
+    }
     result->word = (uint64_t)(value);
     return true;
 }
 
 NATIVE(putDoubleVolatile)
 {
-    __atomic_store_n((int64_t *)place(args), args[4].j, __ATOMIC_SEQ_CST);
-    return true;
+    int64_t value = args[4].j;
+    return store_volatile(thread, args, &value, sizeof value);
 }
 
 NATIVE(getReference)
@@ -397,6 +519,9 @@ NATIVE(copyMemory0)
     const char *from = place(args);
     char *to = at_offset(&args[4], args[5].j);
     size_t bytes = (size_t)args[7].j;
+    if (is_raw(&args[1]) || is_raw(&args[4])) {
+        return jrt_raw_copy(to, from, bytes) || throw_fault(thread);
+    }
     if ((((uintptr_t)from | (uintptr_t)to | bytes) & 7) == 0) {
         copy_words(to, from, bytes);
     } else {
@@ -407,17 +532,20 @@ NATIVE(copyMemory0)
 
 NATIVE(setMemory0)
 {
-    memset(place(args), args[6].i, (size_t)args[4].j);
-    return true;
+    return jrt_raw_fill(place(args), args[6].i, (size_t)args[4].j) || throw_fault(thread);
 }
 
-static void swap_element(char *to, const char *from, size_t size)
+static bool swap_element(char *to, const char *from, size_t size)
 {
     char element[8];
-    for (size_t i = 0; i < size; i++) {
-        element[i] = from[size - 1 - i];
+    char swapped[8];
+    if (!jrt_raw_load(from, size, element)) {
+        return false;
     }
-    memcpy(to, element, size);
+    for (size_t i = 0; i < size; i++) {
+        swapped[i] = element[size - 1 - i];
+    }
+    return jrt_raw_store(to, size, swapped);
 }
 
 NATIVE(copySwapMemory0)
@@ -432,7 +560,9 @@ NATIVE(copySwapMemory0)
     bool backwards = to > from && to < from + bytes;
     for (size_t i = 0; i < bytes / size; i++) {
         size_t at = (backwards ? bytes / size - 1 - i : i) * size;
-        swap_element(to + at, from + at, size);
+        if (!swap_element(to + at, from + at, size)) {
+            return throw_fault(thread);
+        }
     }
     return true;
 }

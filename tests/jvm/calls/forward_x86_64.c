@@ -109,7 +109,7 @@ __attribute__((constructor)) static void load(void)
             exit(2);
         }
         if (strcmp(names[i], "JVM_GetRandomSeedForDumping") == 0) {
-            *(long (**)(void))&forward_to[i] = seed;
+            forward_to[i] = (void *)(uintptr_t)seed;
         }
     }
     *(void **)&create = dlsym(machine, "JNI_CreateJavaVM");

@@ -35,6 +35,7 @@ RUNS = [
     ("beans", ["-Xmx64m"], ["Beans"]),
     # HotSpot's compiled code does not bear bad arguments of the library's private methods.
     ("intrinsics", ["-Xint", *OPENED], ["Intrinsics"]),
+    ("faults", ["-Xint", "--add-opens=java.base/java.nio=ALL-UNNAMED"], ["Faults"]),
     ("no_such_class", [], ["Nowhere"]),
     ("assertions", ["-ea"], ["Ends", "return"]),
     ("bad_option", ["-Xmx1x"], ["Ends", "return"]),
