@@ -316,7 +316,9 @@ static uint32_t bytecode_index(const struct jrt_frame *frame)
 static union jrt_slot *local(union jrt_slot *fp, uint32_t index)
 {
     const struct jrt_method *method = jrt_method_at(jrt_frame_of(fp)->method);
-    return index < method->max_locals ? &fp[index] : NULL;
+    bool renumbered = (method->access & JCF_ACC_NATIVE) == 0 && method->code != 0 &&
+                      jin_code_of(method)->locals < method->max_locals;
+    return index < (renumbered ? method->arg_slots : method->max_locals) ? &fp[index] : NULL;
 }
 
 static void forget_class(struct jrt_class *class)

@@ -3,7 +3,8 @@
  *
  * It lies in the metadata of its class's loader, and has offsets only: instructions with slots,
  * numbers and indices into `sites` and `constants`. A frame's slots are its locals (as many as the
- * class file says), then the operand stack's canonical slots. A synchronized method has one more
+ * class file says; where 16 bits would not do those that the code names, numbered anew), then the
+ * operand stack's canonical slots. A synchronized method has one more
  * local, the last, for what it has locked. An operand that outlives a branch is in the canonical
  * slot of its depth; others may still be a local or a constant.
  *

@@ -120,6 +120,7 @@ void jin_push(struct jin_translator *t, struct jin_operand operand)
     operand.depth = (uint16_t)t->depth;
     t->stack[t->count++] = operand;
     t->depth += operand.width;
+    t->deepest = ST_MAX(t->deepest, t->depth);
 }
 
 uint16_t jin_push_made(struct jin_translator *t, unsigned width)

@@ -500,6 +500,7 @@ static void translate_from(struct jin_translator *t, uint32_t at)
             jin_fail(t, "an instruction is cut off");
             return;
         }
+        insn.index = jin_local(t, &insn);
         at += translate_one(t, &insn);
         if ((jcf_ops[insn.op].facts & JCF_FACT_ENDS) != 0) {
             return;
@@ -616,6 +617,11 @@ static void put(void *to, const void *from, size_t bytes)
     }
 }
 
+static uint32_t frame_slots(const struct jin_translator *t)
+{
+    return t->base + (t->renumbered != NULL ? t->deepest : t->max_depth) + SPARE_SLOTS;
+}
+
 static struct jin_code *pack(struct jin_translator *t)
 {
     uint32_t leaders = count_leaders(t);
@@ -636,7 +642,7 @@ static struct jin_code *pack(struct jin_translator *t)
         return NULL;
     }
     *code = (struct jin_code){.method = job_offset(t->method),
-                              .frame_slots = t->base + t->max_depth + SPARE_SLOTS,
+                              .frame_slots = frame_slots(t),
                               .locals = t->base,
                               .insn_count = t->insn_count,
                               .site_count = t->site_count,
@@ -672,6 +678,7 @@ static void done(struct jin_translator *t)
     free(t->insn_of);
     free(t->states);
     free(t->stack);
+    free(t->renumbered);
     free(t->insns);
     free(t->sites);
     free(t->places);
@@ -699,8 +706,8 @@ static void prepare(struct jin_translator *t, struct jrt_thread *thread, struct 
     t->stack = calloc(t->max_depth + 1u, sizeof *t->stack);
     if (t->marks == NULL || t->insn_of == NULL || t->states == NULL || t->stack == NULL) {
         jin_fail(t, NULL);
-    } else if (t->base + t->max_depth + SPARE_SLOTS > SLOTS_MAX) {
-        jin_fail(t, "more than 65,000 slots in a frame");
+    } else if (frame_slots(t) > SLOTS_MAX) {
+        t->base = jin_renumber_locals(t) + (locked ? 1u : 0u);
     }
 }
 
@@ -716,6 +723,9 @@ static struct jin_code *translate(struct jin_translator *t)
         if (t->long_branches != long_before) {
             return NULL;
         }
+    }
+    if (!t->failed && frame_slots(t) > SLOTS_MAX) {
+        jin_fail(t, "more than 65,000 slots in a frame");
     }
     return t->failed ? NULL : pack(t);
 }

@@ -58,7 +58,9 @@ struct jin_translator {
     uint32_t count; /* operands */
     uint32_t depth; /* slots */
     uint32_t max_depth;
-    uint32_t barrier; /* instructions before it are not changed any more */
+    uint32_t deepest;     /* that it was */
+    uint16_t *renumbered; /* by local; NULL: all are what they are */
+    uint32_t barrier;     /* instructions before it are not changed any more */
 
     struct jin_insn *insns;
     uint32_t insn_count, insn_room;
@@ -100,6 +102,11 @@ void jin_flush(struct jin_translator *t, uint32_t but);
 void jin_spill_local(struct jin_translator *t, uint32_t slot);
 /* Moves a popped operand to a slot, by changing the instruction that made it where that can be. */
 void jin_move_to(struct jin_translator *t, uint32_t slot, const struct jin_operand *operand);
+
+/* jin_translate_locals.c. Numbers locals anew; returns how many there are then. */
+uint32_t jin_renumber_locals(struct jin_translator *t);
+/* The local that an instruction names; its index where it names none. */
+uint16_t jin_local(const struct jin_translator *t, const struct jcf_insn *insn);
 
 /* jin_translate_stack.c: dup and its kind. */
 void jin_stack_op(struct jin_translator *t, const struct jcf_insn *insn);

@@ -74,6 +74,7 @@ bool jdk_find_native(struct jrt_thread *thread, struct jrt_method *method);
 bool jdk_verify_old(struct jrt_thread *thread, struct jrt_class *class);
 void jdk_log_line(const char *tag, const char *line);
 void jdk_collected(const struct jgc_pause *pause);
+void jdk_handler_threw(const struct jrt_thread *thread, const struct job_object *thrown);
 /* -XX:+ExitOnOutOfMemoryError: ends the process with code 3, without shutdown hooks. */
 void jdk_out_of_memory(struct jrt_thread *thread, const char *message);
 

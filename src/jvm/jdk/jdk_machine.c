@@ -12,6 +12,7 @@
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_cgroup.h"
 #include "jvm/jdk/jdk_jni.h"
+#include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_string.h"
@@ -141,6 +142,20 @@ void jdk_describe_exception(struct jrt_thread *thread)
     /* The library cannot do it: its class and message. */
     jdk_print(stderr, "%s", jrt_external_name(jrt_class_of(throwable), name, sizeof name));
     jdk_describe_plainly(throwable);
+}
+
+void jdk_handler_threw(const struct jrt_thread *thread, const struct job_object *thrown)
+{
+    char class[512];
+    char name[512] = "";
+    const struct job_object *java_thread = job_from_ref(thread->object);
+    const struct job_object *string = jrt_ref(java_thread, JRT_AT(Thread, name));
+    if (string != NULL) {
+        (void)jrt_string_utf8(string, name, sizeof name);
+    }
+    (void)fflush(stdout);
+    jdk_print(stderr, "\nException: %s thrown from the UncaughtExceptionHandler in thread \"%s\"\n",
+              jrt_external_name(jrt_class_of(thrown), class, sizeof class), name);
 }
 
 ST_NORETURN void jdk_fatal(const char *message)

@@ -224,6 +224,7 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
                              .jni = jdk_jni_table(),
                              .log_line = jdk_log_line,
                              .collected = jdk_collected,
+                             .handler_threw = jdk_handler_threw,
                              .out_of_memory = from->exit_on_oom ? jdk_out_of_memory : NULL,
                              .verify_old = jdk_verify_old,
                              .find_native = jdk_find_native,

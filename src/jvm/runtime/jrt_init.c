@@ -129,7 +129,7 @@ bool jrt_init_class(struct jrt_thread *thread, struct jrt_class *class)
     if (jrt_is_initialized(class)) {
         return true;
     }
-    if (!jrt_link_class(thread, class)) {
+    if (!jrt_has_room(thread) || !jrt_link_class(thread, class)) {
         return false;
     }
     uint32_t state = jrt_begin_state(thread, class, &initializing);

@@ -175,7 +175,10 @@ static void dispatch_uncaught(struct jrt_thread *thread)
     union jrt_slot nothing;
     (void)jrt_exec->call(thread, jrt_known.method[JRT_METHOD_dispatchUncaughtException], args,
                          &nothing);
-    (void)jrt_catch(thread);
+    const struct job_object *thrown = jrt_catch(thread);
+    if (thrown != NULL && jrt_options.handler_threw != NULL) {
+        jrt_options.handler_threw(thread, thrown);
+    }
 }
 
 void jrt_thread_exit(struct jrt_thread *thread)

@@ -9,6 +9,7 @@
 
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_throw.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -72,7 +73,7 @@ bool jrt_link_class(struct jrt_thread *thread, struct jrt_class *class)
     if (state_of(class) >= JRT_CLASS_LINKED) {
         return true;
     }
-    if (!link_supers(thread, class)) {
+    if (!jrt_has_room(thread) || !link_supers(thread, class)) {
         return false;
     }
     if (jrt_begin_state(thread, class, &linking) != JRT_CLASS_LOADED) {

@@ -14,6 +14,16 @@ public class Ends {
                 thread.start();
                 thread.join();
             }
+            case "handler" -> {
+                Thread thread = new Thread(() -> {
+                    throw new RuntimeException("handled");
+                }, "handled");
+                thread.setUncaughtExceptionHandler((of, e) -> {
+                    throw new IllegalStateException("not told");
+                });
+                thread.start();
+                thread.join();
+            }
             case "overflow" -> main(arguments);
             case "daemon" -> {
                 Thread thread = new Thread(() -> {

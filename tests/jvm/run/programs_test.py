@@ -24,7 +24,7 @@ RUNS = [
     ("allocations_stressed", ["-Xmx32m", "-XX:GCStress=50"], ["Allocations"]),
     ("loaders", ["-Xmx32m"], ["Loaders"]),
     ("loaders_stressed", ["-Xmx32m", "-XX:GCStress=2000"], ["Loaders"]),
-    *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "daemon", "cause")),
+    *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "handler", "daemon", "cause")),
     *((f"ends_{how}", [], ["Ends", how]) for how in ("TERM", "INT", "HUP")),
     ("ends_stressed", ["-XX:GCStress=1"], ["Ends", "return"]),
     *((f"ends_{how}", ["-Xmx32m"], ["Ends", how]) for how in ("memory", "caught")),
@@ -32,6 +32,7 @@ RUNS = [
     *((name.lower(), [], [name]) for name in LIBRARY),
     *((f"{name.lower()}_stressed", ["-XX:GCStress=500"], [name]) for name in ("Reflection", "Handles")),
     ("link_errors", [WRITER], ["LinkErrors"]),
+    ("limits", [WRITER], ["Limits"]),
     ("beans", ["-Xmx64m"], ["Beans"]),
     # HotSpot's compiled code does not bear bad arguments of the library's private methods.
     ("intrinsics", ["-Xint", *OPENED], ["Intrinsics"]),
