@@ -72,9 +72,11 @@ uint16_t jin_leaf(struct jrt_method *method);
 /* How a method with a leaf that declined is entered. Translates it at first; JIN_ENTRY_LEAF: an
  * exception is pending. */
 enum jin_entry jin_without_leaf(struct jrt_thread *thread, struct jrt_method *method);
-/* An invokespecial in an interface: the receiver must be of the class in the site's `extra`. */
-bool jin_check_receiver(struct jrt_thread *thread, const struct jin_site *site,
-                        const struct job_object *receiver);
+/* CALL_CHECKED: the receiver must be of the class in the site's extra; cached: flags. What is
+ * called; NULL: an exception is pending. */
+enum { JIN_CHECKED_SPECIAL = 1, JIN_CHECKED_VIRTUAL = 2 };
+struct jrt_method *jin_checked_target(struct jrt_thread *thread, const struct jin_site *site,
+                                      const struct job_object *receiver);
 /* CALL_HANDLE: a site's extra is the appendix's place among resolved references, 0: none; cached:
  * flags. */
 enum { JIN_HANDLE_HAS_RECEIVER = 1 };

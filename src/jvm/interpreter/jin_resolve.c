@@ -246,16 +246,23 @@ static enum jin_resolved handle_call(const struct work *w, const struct jrt_call
                                      .cached = receiver ? JIN_HANDLE_HAS_RECEIVER : 0});
 }
 
+static enum jin_resolved checked_call(const struct work *w, const struct jrt_call_target *target,
+                                      enum jrt_invoke invoke)
+{
+    uint32_t flags = invoke == JRT_INVOKESPECIAL ? JIN_CHECKED_SPECIAL : 0;
+    flags |= target->kind == JRT_CALL_VIRTUAL ? JIN_CHECKED_VIRTUAL : 0;
+    return replace(w, with_op(w, JIN_CALL_CHECKED),
+                   (struct jin_site){.at = job_offset(target->method),
+                                     .extra = job_offset(target->receiver_check),
+                                     .cached = flags});
+}
+
 static enum jin_resolved direct_call(const struct work *w, const struct jrt_call_target *target,
                                      struct jrt_method **ret_method)
 {
     struct jrt_class *class = jrt_class_at(target->method->class_at);
     struct jin_site site = {.at = job_offset(target->method)};
     if ((target->method->access & JCF_ACC_STATIC) == 0) {
-        if (target->receiver_check != NULL) {
-            site.extra = job_offset(target->receiver_check);
-            return replace(w, with_op(w, JIN_CALL_CHECKED), site);
-        }
         return replace(w, with_op(w, JIN_CALL_DIRECT), site);
     }
     if (target->kind == JRT_CALL_DIRECT && !jrt_init_class(w->thread, class)) {
@@ -282,6 +289,9 @@ static enum jin_resolved resolve_call(const struct work *w, struct jrt_method **
         return JIN_RESOLVED_FAILED;
     }
     struct jin_insn insn;
+    if (target.receiver_check != NULL) {
+        return checked_call(w, &target, invoke);
+    }
     switch (target.kind) {
     case JRT_CALL_DIRECT:
     case JRT_CALL_POLYMORPHIC:

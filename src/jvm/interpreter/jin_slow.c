@@ -49,12 +49,21 @@ const struct jrt_method *jin_resolved_method(struct jin_code *code, const struct
     return insn->op == JIN_CALL_VIRTUAL ? jrt_method_at(jin_sites(code)[insn->b].at) : selected;
 }
 
-bool jin_check_receiver(struct jrt_thread *thread, const struct jin_site *site,
-                        const struct job_object *receiver)
+struct jrt_method *jin_checked_target(struct jrt_thread *thread, const struct jin_site *site,
+                                      const struct job_object *receiver)
 {
     const struct jrt_class *wanted = jrt_class_at(site->extra);
-    return jrt_is_subtype(jrt_class_of(receiver), wanted) ||
-           jrt_throw_receiver(thread, jrt_class_of(receiver), wanted, JRT_INVOKESPECIAL);
+    const struct jrt_class *class = jrt_class_of(receiver);
+    struct jrt_method *method = jrt_method_at(site->at);
+    if (!jrt_is_subtype(class, wanted)) {
+        bool special = (site->cached & JIN_CHECKED_SPECIAL) != 0;
+        (void)jrt_throw_receiver(thread, class, wanted,
+                                 special ? JRT_INVOKESPECIAL : JRT_INVOKEINTERFACE);
+        return NULL;
+    }
+    bool virtual = (site->cached & JIN_CHECKED_VIRTUAL) != 0;
+    return virtual ? jrt_method_at(((job_offset_t *)job_at(class->vtable))[method->vtable_index])
+                   : method;
 }
 
 struct jrt_method *jin_interface_target(struct jrt_thread *thread, struct jin_site *site,

@@ -124,7 +124,10 @@ static jobject GetModule(JNIEnv *env, jclass class)
 {
     JDK_ENTER(env);
     const struct job_object *mirror = jrt_get(class);
-    JDK_RETURN(jrt_local(thread, jrt_ref(mirror, JRT_AT(Class, module))));
+    if (mirror == NULL) {
+        (void)jrt_throw(thread, JRT_NullPointerException, NULL);
+    }
+    JDK_RETURN(mirror != NULL ? jrt_local(thread, jrt_ref(mirror, JRT_AT(Class, module))) : NULL);
 }
 
 /* ---- exceptions ---- */

@@ -28,7 +28,11 @@
 #define INFO_BASE                                                                                  \
     "(Ljava/lang/Thread;ILjava/lang/Object;Ljava/lang/Thread;JJJJ[Ljava/lang/StackTraceElement;"
 
-enum { HELD_MAX = 4096, STAT_TEXT = 1024 };
+enum {
+    HELD_MAX = 4096,
+    STAT_TEXT = 1024,
+    SUSPENDED = 0x100000 /* JMM_THREAD_STATE_FLAG_SUSPENDED, beside threadStatus */
+};
 
 /* ---- one thread by its id ---- */
 
@@ -175,6 +179,7 @@ static void look_at(const struct look *look, struct waiting *waiting)
     const struct job_object *object = job_from_ref(waiting->thread->object);
     struct job_object *lock = jrt_monitor_wanted(waiting->thread, &waits);
     waiting->status = jrt_int(object, JRT_AT(Thread, threadStatus));
+    waiting->status |= waiting->thread->suspended != 0 ? SUSPENDED : 0;
     if (lock != NULL) {
         waiting->owner = thread_of_number(jrt_monitor_owner(lock));
     } else {

@@ -31,7 +31,7 @@ enum {
 struct parser {
     struct jdk_options *to;
     struct st_err *err;
-    bool warned_reserved;
+    bool warned_reserved, base_patched;
     struct jdk_flag_reader flags;
     uint32_t numbered[8]; /* of jdk.module.addreads.N and its like */
     uint32_t boot_appends, patches;
@@ -102,7 +102,7 @@ void jdk_options_done(struct jdk_options *options)
     for (uint32_t i = 0; i < options->assertion_count; i++) {
         free(options->assertions[i].name);
     }
-    char ***lists[] = {&options->boot_append, &options->java_base_patches, &options->arguments};
+    char ***lists[] = {&options->boot_append, &options->patches, &options->arguments};
     for (unsigned i = 0; i < ST_COUNT(lists); i++) {
         for (char **text = *lists[i]; text != NULL && *text != NULL; text++) {
             free(*text);
@@ -261,7 +261,7 @@ static int native_access(struct parser *p, const char *option ST_UNUSED, const c
     return numbered(p, 4, "jdk.module.enable.native.access", value);
 }
 
-/* MODULE=PATH: java.base's are the boot loader's too. */
+/* MODULE=PATH: the boot loader looks there for classes of its modules. */
 static int patch_module(struct parser *p, const char *option, const char *value)
 {
     static const char base[] = "java.base=";
@@ -270,22 +270,14 @@ static int patch_module(struct parser *p, const char *option, const char *value)
                        option);
     }
     if (strncmp(value, base, sizeof base - 1) == 0) {
-        if (p->patches != 0) {
+        if (p->base_patched) {
             return st_fail(p->err, ST_EINVAL,
                            "Cannot specify java.base more than once to --patch-module");
         }
-        char *paths = strdup(value + sizeof base - 1);
-        char *rest = paths;
-        int r = paths != NULL ? 0 : -ST_ENOMEM;
-        for (char *path; r >= 0 && (path = strsep(&rest, ":")) != NULL;) {
-            r = append(&p->to->java_base_patches, p->patches++, path);
-        }
-        free(paths);
-        if (r < 0) {
-            return r;
-        }
+        p->base_patched = true;
     }
-    return numbered(p, 5, "jdk.module.patch", value);
+    int r = append(&p->to->patches, p->patches++, value);
+    return r < 0 ? r : numbered(p, 5, "jdk.module.patch", value);
 }
 
 static int limit_modules(struct parser *p, const char *option ST_UNUSED, const char *value)

@@ -51,7 +51,7 @@ struct jdk_options {
     uint32_t property_count;
     struct jdk_assertion *assertions; /* in order */
     uint32_t assertion_count;
-    char **boot_append, **java_base_patches; /* ended by NULL */
+    char **boot_append, **patches; /* ended by NULL */
     char **arguments; /* what was passed, for the management interface: ended by NULL */
     uint32_t argument_count;
     int (*print)(void *stream, const char *format,

@@ -219,7 +219,7 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
                              .log_init = from->log_init,
                              .trace_depth = from->trace_depth,
                              .boot = {.modules = jdk_modules_path(),
-                                      .patches = (const char *const *)from->java_base_patches,
+                                      .patches = (const char *const *)from->patches,
                                       .append = (const char *const *)from->boot_append},
                              .jni = jdk_jni_table(),
                              .log_line = jdk_log_line,

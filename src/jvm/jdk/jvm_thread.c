@@ -27,23 +27,29 @@ void JVM_StopThread(JNIEnv *env, jobject of, jobject exception)
     JDK_LEAVE();
 }
 
-/* Thread.suspend and resume: deprecated since 1.2; a thread that is stopped at an unknown place may
- * hold any lock. */
-static void no_suspension(JNIEnv *env)
+static struct jrt_thread *running(jobject of)
+{
+    return (struct jrt_thread *)(uintptr_t)jrt_long(jrt_get(of), JRT_AT(Thread, eetop));
+}
+
+void JVM_SuspendThread(JNIEnv *env, jobject of)
 {
     JDK_ENTER(env);
-    (void)jrt_throw(thread, JRT_UnsupportedOperationException, "threads are not suspended");
+    struct jrt_thread *target = running(of);
+    if (target != NULL) {
+        jrt_thread_suspend(thread, target);
+    }
     JDK_LEAVE();
 }
 
-void JVM_SuspendThread(JNIEnv *env, jobject of ST_UNUSED)
+void JVM_ResumeThread(JNIEnv *env, jobject of)
 {
-    no_suspension(env);
-}
-
-void JVM_ResumeThread(JNIEnv *env, jobject of ST_UNUSED)
-{
-    no_suspension(env);
+    JDK_ENTER(env);
+    struct jrt_thread *target = running(of);
+    if (target != NULL) {
+        jrt_thread_resume(target);
+    }
+    JDK_LEAVE();
 }
 
 void JVM_SetThreadPriority(JNIEnv *env, jobject of, jint priority)

@@ -1,6 +1,6 @@
 /*
- * The boot path: folders that patch java.base, the JDK's lib/modules (mapped, classes are parsed
- * where they lie), then what -Xbootclasspath/a names.
+ * The boot path: folders and jars that patch modules, the JDK's lib/modules (mapped, classes are
+ * parsed where they lie), then what -Xbootclasspath/a names.
  *
  * Of lib/modules the boot loader sees only packages of modules that are defined to it: java.base
  * until there are modules, then what the boot layer said.
@@ -91,7 +91,7 @@ static enum jrt_boot_found find_in_folder(const char *folder, const struct jrt_s
     return JRT_BOOT_FOUND;
 }
 
-/* An element of -Xbootclasspath/a: a folder or a jar. */
+/* An element of -Xbootclasspath/a or a patch: a folder or a jar. */
 static enum jrt_boot_found find_appended(const char *path, const struct jrt_symbol *name,
                                          struct jrt_boot_bytes *ret_bytes)
 {
@@ -141,13 +141,37 @@ static enum jrt_boot_found find_in_image(job_offset_t name, struct jrt_boot_byte
     return JRT_BOOT_FOUND;
 }
 
+/* Where there are no modules yet, or none has the package, it may be java.base's. */
+static enum jrt_boot_found find_patched(job_offset_t name, struct jrt_boot_bytes *ret_bytes)
+{
+    job_offset_t package = jrt_package_name(name);
+    if (!package) {
+        return JRT_BOOT_FAILED;
+    }
+    const char *module = jrt_boot_module_of(package);
+    module = module ? module : "java.base";
+    size_t length = strlen(module);
+    enum jrt_boot_found found = JRT_BOOT_NONE;
+    for (const char *const *patch = boot_path.patches; *patch; patch++) {
+        if (strncmp(*patch, module, length) != 0 || (*patch)[length] != '=') {
+            continue;
+        }
+        for (const char *at = *patch + length + 1; *at && found == JRT_BOOT_NONE;) {
+            size_t part = strcspn(at, ":");
+            char path[PATH_BYTES];
+            if (st_snprintf(path, sizeof(path), "%.*s", (int)part, at) < sizeof(path)) {
+                found = find_appended(path, jrt_symbol_at(name), ret_bytes);
+            }
+            at += part + (at[part] == ':');
+        }
+    }
+    return found;
+}
+
 enum jrt_boot_found jrt_boot_find(job_offset_t name, struct jrt_boot_bytes *ret_bytes)
 {
     const struct jrt_symbol *symbol = jrt_symbol_at(name);
-    enum jrt_boot_found found = JRT_BOOT_NONE;
-    for (const char *const *at = boot_path.patches; at && *at && found == JRT_BOOT_NONE; at++) {
-        found = find_in_folder(*at, symbol, ret_bytes);
-    }
+    enum jrt_boot_found found = boot_path.patches ? find_patched(name, ret_bytes) : JRT_BOOT_NONE;
     if (found == JRT_BOOT_NONE) {
         found = find_in_image(name, ret_bytes);
     }

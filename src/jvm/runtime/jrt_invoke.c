@@ -66,6 +66,7 @@ static struct jrt_method *make_polymorphic(enum jrt_intrinsic intrinsic, job_off
     method->native = 0;
     method->descriptor = descriptor;
     method->flags |= JRT_METHOD_POLYMORPHIC;
+    method->access &= (uint16_t)~JCF_ACC_VARARGS; /* its arguments are those of the descriptor */
     method->arg_slots = (uint16_t)(slots_of(text) + !(like->access & JCF_ACC_STATIC));
     method->max_locals = method->arg_slots;
     const char *result = strchr(text, ')') + 1;

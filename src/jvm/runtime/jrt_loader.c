@@ -19,6 +19,7 @@
 #include "jvm/runtime/jrt_meta.h"
 #include "jvm/runtime/jrt_monitor.h"
 #include "jvm/runtime/jrt_nest.h"
+#include "jvm/runtime/jrt_references.h"
 #include "jvm/runtime/jrt_resolve_priv.h"
 #include "jvm/runtime/jrt_string.h"
 #include "jvm/runtime/jrt_symbol.h"
@@ -299,6 +300,7 @@ struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader 
     if (!class) {
         return NULL;
     }
+    const struct jrt_class *nest = NULL; /* that no loader keeps */
     if (definition->hidden && !definition->strong) {
         class->flags |= JRT_CLASS_WEAK;
     }
@@ -308,6 +310,7 @@ struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader 
             return NULL;
         }
         class->nest_host = job_offset(host);
+        nest = host->flags & JRT_CLASS_HIDDEN ? host : NULL;
     } else if (definition->hidden) {
         class->nest_host = job_offset(class);
     }
@@ -321,7 +324,8 @@ struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader 
     if (mirror && definition->class_data) {
         jrt_set_ref(mirror, JRT_AT(Class, classData), definition->class_data);
     }
-    if (!depend_on_supers(thread, class)) {
+    if (!depend_on_supers(thread, class) ||
+        (nest && !jrt_add_reference(thread, class, jrt_mirror(nest)))) {
         return NULL;
     }
     struct jrt_class *published = class;

@@ -37,12 +37,12 @@ struct jrt_definition {
 struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader *loader,
                                    const struct jrt_definition *definition) ST_MUST_CHECK;
 
-/* Boot path: java.base's patch folders, lib/modules, then (once append is allowed, after
+/* Boot path: what patches its modules, lib/modules, then (once append is allowed, after
  * initPhase2) -Xbootclasspath/a. */
 struct jrt_boot_path {
-    const char *modules; /* lib/modules */
-    const char *const *patches;
-    const char *const *append; /* folders and jars */
+    const char *modules;        /* lib/modules */
+    const char *const *patches; /* MODULE=PATH:PATH... */
+    const char *const *append;  /* folders and jars */
 };
 int jrt_boot_init(const struct jrt_boot_path *path, struct st_err *err) ST_MUST_CHECK;
 void jrt_boot_allow_append(void);

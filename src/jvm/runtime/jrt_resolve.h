@@ -42,7 +42,8 @@ struct jrt_call_target {
     struct jrt_method *method;
     struct jrt_class *receiver_check; /* not NULL: the receiver must be of it, else
                                        * jrt_throw_receiver (an invokespecial in an interface, a
-                                       * private method by invokeinterface) */
+                                       * private method or one of Object's by
+                                       * invokeinterface) */
 };
 bool jrt_resolve_method(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
                         enum jrt_invoke invoke, struct jrt_call_target *ret_target) ST_MUST_CHECK;

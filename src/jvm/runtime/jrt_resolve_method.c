@@ -261,6 +261,7 @@ static bool link_interface(struct jrt_thread *thread, const struct jrt_link *lin
         }
         *target = (struct jrt_call_target){
             .kind = JRT_CALL_VIRTUAL, .method = method, .index = (uint32_t)method->vtable_index};
+        target->receiver_check = link->class;
         return true;
     }
     if (method->access & JCF_ACC_PRIVATE) {
@@ -282,6 +283,21 @@ static bool is_direct_superinterface(const struct jrt_class *class,
     return direct;
 }
 
+/* Static methods on the way are none. */
+static struct jrt_method *find_instance(const struct jrt_link *link)
+{
+    struct jrt_link at = *link;
+    struct jrt_method *method = find(&at);
+    while (method && (method->access & JCF_ACC_STATIC)) {
+        if (!holder_of(method)->super) {
+            return NULL;
+        }
+        at.class = jrt_class_at(holder_of(method)->super);
+        method = find(&at);
+    }
+    return method;
+}
+
 /* What an invokespecial of the method calls: 6.5.invokespecial's selection. */
 static struct jrt_method *select_special(struct jrt_thread *thread, const struct jrt_link *link,
                                          struct jrt_method *method)
@@ -294,7 +310,7 @@ static struct jrt_method *select_special(struct jrt_thread *thread, const struct
     if (up && from->super) {
         const struct jrt_link above = {
             .class = jrt_class_at(from->super), .name = link->name, .descriptor = link->descriptor};
-        selected = find(&above);
+        selected = find_instance(&above);
         if (!selected) {
             (void)jrt_throw_abstract(thread, method, method, from);
             return NULL;

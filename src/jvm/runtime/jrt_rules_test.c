@@ -429,7 +429,7 @@ static void definitions_are_refused(void **state)
     assert_null(
         define((struct spec){.name = "p/F", .super = "p/E", .methods = {{PUBLIC, "m", "()V"}}}));
     ASSERT_THROWS("java/lang/IncompatibleClassChangeError",
-                  "class p.F overrides final method void p.E.m()");
+                  "class p.F overrides final method p.E.m()V");
 }
 
 static void a_class_is_not_its_own_superclass(void **state)

@@ -161,13 +161,11 @@ static bool check_final_methods(struct jrt_building *b)
                  jrt_same_package(class, super))) {
                 char one[JRT_MESSAGE_BYTES];
                 char name[JRT_MESSAGE_BYTES];
-                char text[JRT_MESSAGE_BYTES];
                 return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
-                                 "class %s overrides final method %s",
+                                 "class %s overrides final method %s.%s%s",
                                  jrt_external_name(class, one, sizeof(one)),
-                                 jrt_method_text(jrt_external_name(super, name, sizeof(name)),
-                                                 jrt_text(other->name), jrt_text(other->descriptor),
-                                                 text, sizeof(text)));
+                                 jrt_external_name(super, name, sizeof(name)),
+                                 jrt_text(other->name), jrt_text(other->descriptor));
             }
             if (!super->super) {
                 break;

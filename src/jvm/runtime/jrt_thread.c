@@ -88,10 +88,26 @@ static void take_async_exception(struct jrt_thread *thread)
     }
 }
 
+static void wait_while_suspended(struct jrt_thread *thread)
+{
+    jrt_to_native(thread);
+    __atomic_add_fetch(&stopped_changed, 1, __ATOMIC_SEQ_CST);
+    os_futex_wake(&stopped_changed, UINT32_MAX);
+    while (__atomic_load_n(&thread->suspended, __ATOMIC_SEQ_CST) != 0) {
+        os_futex_wait(&thread->suspended, 1);
+    }
+    jrt_to_vm(thread);
+}
+
 ST_NOINLINE void jrt_poll(struct jrt_thread *thread)
 {
     uint32_t state = thread->state;
     __atomic_store_n(&thread->poll, 0, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&thread->suspended, __ATOMIC_SEQ_CST) != 0 &&
+        __atomic_load_n(&stop_owner, __ATOMIC_RELAXED) != thread) {
+        wait_while_suspended(thread);
+        __atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
+    }
     if (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST) != 0 &&
         __atomic_load_n(&stop_owner, __ATOMIC_RELAXED) != thread) {
         jrt_note_native_state(thread);
@@ -116,6 +132,31 @@ void jrt_thread_throw_into(struct jrt_thread *target, const struct job_object *e
 void jrt_thread_ask(struct jrt_thread *thread)
 {
     __atomic_store_n(&thread->poll, 1, __ATOMIC_SEQ_CST);
+}
+
+void jrt_thread_suspend(struct jrt_thread *thread, struct jrt_thread *target)
+{
+    __atomic_store_n(&target->suspended, 1, __ATOMIC_SEQ_CST);
+    jrt_thread_ask(target);
+    if (target == thread) {
+        return;
+    }
+    /* In native state it polls when it comes back. */
+    jrt_to_native(thread);
+    while (target->living && __atomic_load_n(&target->suspended, __ATOMIC_SEQ_CST) != 0 &&
+           __atomic_load_n(&target->state, __ATOMIC_SEQ_CST) != JRT_IN_NATIVE) {
+        uint32_t seen = __atomic_load_n(&stopped_changed, __ATOMIC_SEQ_CST);
+        jrt_thread_ask(target);
+        os_futex_wait_until(&stopped_changed, seen, false,
+                            (int64_t)os_monotonic_ns() + STOP_WAIT_NS);
+    }
+    jrt_to_vm(thread);
+}
+
+void jrt_thread_resume(struct jrt_thread *target)
+{
+    __atomic_store_n(&target->suspended, 0, __ATOMIC_SEQ_CST);
+    os_futex_wake(&target->suspended, 1);
 }
 
 /* Waits until every other thread is in native state. [stopper] */

@@ -89,6 +89,7 @@ struct jrt_thread {
 
     jref_t object;          /* its java.lang.Thread (a root); 0 while it is attached */
     jref_t async_exception; /* [threads] Thread.stop: thrown at a poll */
+    uint32_t suspended;     /* [a] 1: Thread.suspend, it stays at its next poll */
     int os_id;              /* [I] the kernel's number */
     bool daemon;
     bool native_attached; /* by AttachCurrentThread or JNI_CreateJavaVM, not started by us */
@@ -157,6 +158,9 @@ void jrt_thread_ask(struct jrt_thread *thread);
 
 /* Makes the thread throw the exception at its next poll, unless it has ended. */
 void jrt_thread_throw_into(struct jrt_thread *target, const struct job_object *exception);
+/* Thread.suspend: returns when the target, unless it is the caller, runs no more Java code. */
+void jrt_thread_suspend(struct jrt_thread *thread, struct jrt_thread *target);
+void jrt_thread_resume(struct jrt_thread *target);
 
 /* Living threads, and those among them that are no daemons. */
 void jrt_thread_counts(uint32_t *ret_living, uint32_t *ret_not_daemons);

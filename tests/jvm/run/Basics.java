@@ -105,7 +105,33 @@ public class Basics {
         sleeper.join();
     }
 
+    static volatile long turns;
+    static volatile boolean enough;
+
+    /** What is deprecated for good reasons still works: a suspended thread does nothing until it is resumed. */
+    @SuppressWarnings("removal")
+    static void suspended() throws Exception {
+        Thread runner = new Thread(() -> {
+            while (!enough) {
+                turns++;
+            }
+        });
+        runner.setDaemon(true);
+        runner.start();
+        runner.suspend();
+        long before = turns;
+        Thread.sleep(20);
+        boolean still = turns == before;
+        runner.resume();
+        while (turns == before) {
+            Thread.sleep(1);
+        }
+        enough = true;
+        System.out.println("suspended: " + still);
+    }
+
     public static void main(String[] arguments) throws Exception {
+        suspended();
         System.out.println(IntStream.range(0, 20).mapToObj(i -> new Point("n" + i, i * i)).filter(p -> p.value() % 2 == 0)
             .collect(Collectors.groupingBy(p -> p.value() % 3)));
         System.out.println(String.format("%5.2f %s %x %,d %-6s| %e", 3.14159, new Point("x", 3), 255, 1234567, "ab", 12345.678));
