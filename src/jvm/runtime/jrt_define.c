@@ -415,6 +415,8 @@ static bool parse(struct jrt_building *b, const uint8_t *bytes)
         .trusted = boot && !jrt_options.verify_boot,
         .preview = jrt_options.preview,
         .vm_annotations = boot || b->loader->platform || definition->vm_annotations,
+        .load_interface = jrt_load_interface,
+        .context = b,
     };
     struct jcf_text wanted = {.data = NULL};
     if (definition->name) {

@@ -25,6 +25,9 @@ struct jrt_building {
 
 /* All of them: false with an exception pending, but where the comment says it. */
 bool jrt_load_supers(struct jrt_building *building) ST_MUST_CHECK;
+/* A superinterface is loaded as soon as the parser has read its name, before the superclass, and
+ * must be an interface: jcf_parse's load_interface. */
+int jrt_load_interface(void *building, struct jcf_text class_name, struct jcf_text interface);
 bool jrt_set_supers(struct jrt_building *building) ST_MUST_CHECK;
 /* 0: out of memory, not thrown yet; the next ones likewise. */
 job_offset_t jrt_hidden_name(struct jrt_building *building, struct jcf_text name) ST_MUST_CHECK;

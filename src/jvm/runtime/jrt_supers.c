@@ -119,19 +119,25 @@ static bool check_super(struct jrt_building *b, const struct jrt_class *class)
     return check_access(b, class, super, false);
 }
 
+static bool throw_no_interface(const struct jrt_building *b, const struct jrt_class *class)
+{
+    char one[JRT_MESSAGE_BYTES];
+    char other[JRT_MESSAGE_BYTES];
+    char place[2 * JRT_MESSAGE_BYTES];
+    return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
+                     "class %s can not implement %s, because it is not an interface (%s)",
+                     building_name(b, one, sizeof(one)),
+                     jrt_external_name(class, other, sizeof(other)),
+                     jrt_place_text(class, place, sizeof(place)));
+}
+
 static bool check_interface(struct jrt_building *b, const struct jrt_class *class,
                             const struct jrt_class *interface)
 {
     char one[JRT_MESSAGE_BYTES];
     char other[JRT_MESSAGE_BYTES];
-    char place[2 * JRT_MESSAGE_BYTES];
     building_name(b, one, sizeof(one));
     jrt_external_name(interface, other, sizeof(other));
-    if (!jrt_is_interface(interface)) {
-        return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
-                         "class %s can not implement %s, because it is not an interface (%s)", one,
-                         other, jrt_place_text(interface, place, sizeof(place)));
-    }
     if ((interface->flags & JRT_CLASS_SEALED) && !permits(interface, class)) {
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s cannot %s sealed interface %s", one,
@@ -203,6 +209,30 @@ static bool load_them(struct jrt_building *b)
         }
     }
     return true;
+}
+
+int jrt_load_interface(void *building, struct jcf_text class_name, struct jcf_text interface)
+{
+    struct jrt_building *b = building;
+    job_offset_t name = symbol_of(interface);
+    struct jrt_loading loading = {
+        .thread = b->thread, .loader = b->loader, .name = symbol_of(class_name)};
+    if (!name || !loading.name) {
+        return jrt_throw_oom(b->thread, JRT_OOM_METASPACE) ? 0 : -ST_ENOMEM;
+    }
+    if (!jrt_loading_begin(&loading)) {
+        (void)jrt_throw(b->thread, JRT_ClassCircularityError, "%s", jrt_text(loading.name));
+        return -ST_ECORRUPT;
+    }
+    const struct jrt_class *class = jrt_need_class(b->thread, b->loader, name);
+    jrt_loading_end(&loading);
+    if (!class) {
+        return -ST_ECORRUPT;
+    }
+    if (!b->name) {
+        b->name = loading.name; /* until it is known to be another */
+    }
+    return jrt_is_interface(class) || throw_no_interface(b, class) ? 0 : -ST_ECORRUPT;
 }
 
 bool jrt_load_supers(struct jrt_building *b)

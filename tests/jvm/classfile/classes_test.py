@@ -1,8 +1,10 @@
 """Class files: our parser and verifier against a JDK 17.
 
 Every class of lib/modules must pass both. Then classes with a random change each are told of by HotSpot (defined, linked
-and initialized by Verdicts.java) and by class_checker: the verdicts, accepted or the class of the error, must agree.
-    classes_test.py CHECKER [--count N] [--seed N] [--messages]     --messages: those of agreeing errors that differ too
+and initialized by Verdicts.java), by class_checker and by our machine, as HotSpot: the verdicts, accepted or the class of the
+error, must agree.
+    classes_test.py CHECKER [--machine LIBJVM-FOLDER] [--count N] [--seed N] [--messages]
+                                                                    --messages: those of agreeing errors that differ too
 """
 import argparse
 import collections
@@ -56,17 +58,18 @@ class Lab:
     def ours(self, classes):
         return run(self.checker, self.modules, "verdicts", classes).split("\n")[:-1]
 
-    def hotspots(self, classes):
-        run(os.path.join(self.jdk, "bin/java"), "--add-modules", "ALL-SYSTEM", "-Xint", "-XX:+UseSerialGC", "-Xmx512m", "-cp", self.folder, "Verdicts",
-            classes, classes + ".hotspot")
-        with open(classes + ".hotspot", "rb") as told:
+    def machines(self, classes, *options):
+        """The verdicts of a Java machine: HotSpot's unless an option names ours."""
+        run(os.path.join(self.jdk, "bin/java"), *options, "--add-modules", "ALL-SYSTEM", "-Xint", "-XX:+UseSerialGC", "-Xmx512m", "-cp", self.folder,
+            "Verdicts", classes, classes + ".told")
+        with open(classes + ".told", "rb") as told:
             return told.read().decode(errors="replace").split("\n")[:-1]
 
     def seeds(self, count):
         """Classes that both accept as they are."""
         run(self.checker, self.modules, "seeds", self.path("candidates"), str(count))
         told = zip(records(self.path("candidates")), self.ours(self.path("candidates")),
-                   self.hotspots(self.path("candidates")))
+                   self.machines(self.path("candidates")))
         with open(self.path("seeds"), "wb") as out:
             for (name, data), ours, hotspots in told:
                 if ours == hotspots == "accepted":
@@ -78,12 +81,17 @@ def kind(verdict):
     return verdict.split(": ")[0]
 
 
-def compare(lab, count, seed, messages):
+def compare(lab, machine, count, seed, messages):
     run(lab.checker, lab.modules, "mutate", lab.seeds(4000), lab.path("mutants"), str(count), str(seed))
-    ours, hotspots = lab.ours(lab.path("mutants")), lab.hotspots(lab.path("mutants"))
-    if not len(ours) == len(hotspots) == count:
-        sys.exit(f"{count} classes, {len(ours)} verdicts of ours, {len(hotspots)} of HotSpot's")
+    ours, hotspots = lab.ours(lab.path("mutants")), lab.machines(lab.path("mutants"))
+    machines = lab.machines(lab.path("mutants"), f"-XXaltjvm={machine}") if machine else hotspots
+    if not len(ours) == len(hotspots) == len(machines) == count:
+        sys.exit(f"{count} classes, {len(ours)} verdicts of ours, {len(machines)} of our machine's, {len(hotspots)} of HotSpot's")
     kinds, differ, worded = collections.Counter(), 0, 0
+    for number, (our, hotspot) in enumerate(zip(machines, hotspots)):
+        if kind(our) != kind(hotspot):
+            differ += 1
+            print(f"class {number}: our machine's {our[:300]}\n    HotSpot's {hotspot[:300]}")
     for number, (our, hotspot) in enumerate(zip(ours, hotspots)):
         kinds[kind(our)] += 1
         if kind(our) == UNDECIDED:
@@ -105,6 +113,7 @@ def compare(lab, count, seed, messages):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("checker")
+    parser.add_argument("--machine")
     parser.add_argument("--count", type=int, default=1000 if os.environ.get("STRATA_SHORT") else 10000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--messages", action="store_true")
@@ -117,7 +126,7 @@ def main():
         print("SKIPPED: openjdk-17-jdk-headless is not installed: no comparison with HotSpot")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        return 1 if compare(Lab(args.checker, jdk, folder), args.count, args.seed, args.messages) else 0
+        return 1 if compare(Lab(args.checker, jdk, folder), args.machine, args.count, args.seed, args.messages) else 0
 
 
 if __name__ == "__main__":
