@@ -171,6 +171,9 @@ struct jcf_class {
     const struct jcf_bootstrap *bootstrap_methods;
     const struct jcf_component *components;
     struct jcf_annotations annotations;
+    /* What this_class is called instead, and nothing else of that name: a hidden class. Data NULL:
+     * as in the file. */
+    struct jcf_text this_name;
 };
 
 static inline uint16_t jcf_u2(const uint8_t *at)
@@ -197,6 +200,9 @@ static inline struct jcf_text jcf_utf8(const struct jcf_class *class, uint16_t i
 /* The name of a CLASS (also of a MODULE or PACKAGE), the text of a STRING or METHOD_TYPE. */
 static inline struct jcf_text jcf_named(const struct jcf_class *class, uint16_t index)
 {
+    if (index == class->this_class && class->this_name.data) {
+        return class->this_name;
+    }
     return jcf_utf8(class, class->constants[index].index);
 }
 

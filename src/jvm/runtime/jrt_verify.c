@@ -126,7 +126,12 @@ bool jrt_verify_class(struct jrt_thread *thread, struct jrt_class *class)
     struct jcf_class file;
     struct jcf_error error = {0};
     bool verified = false;
-    if (jrt_class_parse(class, &scratch, &file) < 0) {
+    bool parsed = jrt_class_parse(class, &scratch, &file) >= 0;
+    if (parsed && (class->flags & JRT_CLASS_HIDDEN)) {
+        const struct jrt_symbol *name = jrt_symbol_at(class->name);
+        file.this_name = (struct jcf_text){(const uint8_t *)name->text, name->length};
+    }
+    if (!parsed) {
         (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
     } else if (jcf_verify(&file, &env, &scratch, &error) >= 0) {
         verified = true;
