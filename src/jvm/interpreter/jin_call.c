@@ -326,12 +326,30 @@ static void forget_class(struct jrt_class *class)
     (void)class; /* translations lie in its loader's metadata and go with it */
 }
 
+static void forget_receivers(struct jrt_class *class)
+{
+    const struct jrt_method *methods = jrt_method_at(class->methods);
+    for (uint32_t i = 0; i < class->method_count; i++) {
+        if (methods[i].bytecode_length == 0 || methods[i].code == 0) {
+            continue;
+        }
+        struct jin_code *code = jin_code_of(&methods[i]);
+        for (uint32_t j = 0; j < code->insn_count; j++) {
+            if (code->insns[j].op == JIN_CALL_INTERFACE) {
+                uint64_t *cache = (uint64_t *)&jin_sites(code)[code->insns[j].b].extra;
+                __atomic_store_n(cache, 0, __ATOMIC_RELAXED);
+            }
+        }
+    }
+}
+
 static const struct jrt_exec interpreter = {.call = call,
                                             .set_entry = set_entry,
                                             .bytecode_index = bytecode_index,
                                             .scan_frame = jin_scan_frame,
                                             .local = local,
-                                            .forget_class = forget_class};
+                                            .forget_class = forget_class,
+                                            .forget_receivers = forget_receivers};
 
 void jin_init(void)
 {

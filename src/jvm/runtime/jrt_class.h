@@ -122,6 +122,7 @@ struct jrt_class {
     uint32_t hidden_serial;   /* of a hidden class: the number in its name */
     job_offset_t next;        /* [l] in its loader's list */
     uint32_t fields_end;      /* [I] where instance fields end, not rounded up */
+    job_offset_t memory;      /* [I] its own, of a weak hidden class; 0: its loader's */
 };
 
 /* struct jrt_method.flags */

@@ -13,6 +13,7 @@
 #include "jvm/runtime/jrt_define_priv.h"
 #include "jvm/runtime/jrt_known_priv.h"
 #include "jvm/runtime/jrt_message.h"
+#include "jvm/runtime/jrt_meta.h"
 #include "jvm/runtime/jrt_pool.h"
 #include "jvm/runtime/jrt_throw.h"
 #include "jvm/runtime/jrt_vm.h"
@@ -86,12 +87,12 @@ static bool make_pool(struct jrt_building *b)
 {
     const struct jcf_class *file = &b->file;
     uint32_t count = file->constant_count;
-    struct jrt_pool *pool = jrt_meta(b->loader, JOB_META_READ, sizeof(*pool) + count);
-    uint32_t *values = jrt_meta(b->loader, JOB_META_READ, count * sizeof(*values));
-    uint32_t *resolved = jrt_meta(b->loader, JOB_META_WRITTEN, count * sizeof(*resolved));
+    struct jrt_pool *pool = jrt_class_meta(b->class, JOB_META_READ, sizeof(*pool) + count);
+    uint32_t *values = jrt_class_meta(b->class, JOB_META_READ, count * sizeof(*values));
+    uint32_t *resolved = jrt_class_meta(b->class, JOB_META_WRITTEN, count * sizeof(*resolved));
     const uint8_t *bytes = file->bytes;
     if (!jrt_boot_has(bytes)) {
-        uint8_t *copy = jrt_meta(b->loader, JOB_META_READ, file->size);
+        uint8_t *copy = jrt_class_meta(b->class, JOB_META_READ, file->size);
         if (copy) {
             memcpy(copy, bytes, file->size);
         }
@@ -100,7 +101,7 @@ static bool make_pool(struct jrt_building *b)
     struct jrt_bootstrap *bootstraps = NULL;
     if (file->bootstrap_count) {
         bootstraps =
-            jrt_meta(b->loader, JOB_META_READ, file->bootstrap_count * sizeof(*bootstraps));
+            jrt_class_meta(b->class, JOB_META_READ, file->bootstrap_count * sizeof(*bootstraps));
     }
     if (!pool || !values || !resolved || !bytes || (file->bootstrap_count && !bootstraps)) {
         return no_metadata(b->thread);
@@ -133,7 +134,7 @@ static bool make_fields(struct jrt_building *b)
 {
     struct jrt_class *class = b->class;
     uint32_t count = b->file.field_count;
-    struct jrt_field *fields = jrt_meta(b->loader, JOB_META_READ, count * sizeof(*fields));
+    struct jrt_field *fields = jrt_class_meta(b->class, JOB_META_READ, count * sizeof(*fields));
     if (!fields) {
         return no_metadata(b->thread);
     }
@@ -157,7 +158,7 @@ static bool make_fields(struct jrt_building *b)
         if ((from->flags & JCF_ACC_FINAL) && (trusted || (from->flags & JCF_ACC_STATIC))) {
             field->flags |= JRT_FIELD_TRUSTED_FINAL;
         }
-        if (!jrt_keep_field_file(b->loader, field, from)) {
+        if (!jrt_keep_field_file(field, from)) {
             return no_metadata(b->thread);
         }
     }
@@ -215,7 +216,8 @@ static bool make_handlers(struct jrt_building *b, struct jrt_method *method,
     if (!count) {
         return true;
     }
-    struct jrt_handler *handlers = jrt_meta(b->loader, JOB_META_READ, count * sizeof(*handlers));
+    struct jrt_handler *handlers =
+        jrt_class_meta(b->class, JOB_META_READ, count * sizeof(*handlers));
     if (!handlers) {
         return false;
     }
@@ -238,7 +240,7 @@ static bool make_method(struct jrt_building *b, struct jrt_method *method, uint3
     method->name = jrt_pool_symbol(class, from->name);
     method->descriptor = jrt_pool_symbol(class, from->descriptor);
     if (!method->name || !method->descriptor || !make_handlers(b, method, from) ||
-        !jrt_keep_method_file(b->loader, method, from)) {
+        !jrt_keep_method_file(method, from)) {
         return false;
     }
     method->access = from->flags;
@@ -260,13 +262,13 @@ static bool make_method(struct jrt_building *b, struct jrt_method *method, uint3
 }
 
 /* The hash of names that jrt_declared_method looks into. */
-bool jrt_index_methods(struct jrt_loader *loader, struct jrt_class *class)
+bool jrt_index_methods(struct jrt_class *class)
 {
     uint32_t size = 4;
     while (size < class->method_count * 2u) {
         size *= 2;
     }
-    uint16_t *index = jrt_meta(loader, JOB_META_READ, size * sizeof(*index));
+    uint16_t *index = jrt_class_meta(class, JOB_META_READ, size * sizeof(*index));
     if (!index) {
         return false;
     }
@@ -287,7 +289,8 @@ static bool make_methods(struct jrt_building *b)
 {
     struct jrt_class *class = b->class;
     uint32_t count = b->file.method_count;
-    struct jrt_method *methods = jrt_meta(b->loader, JOB_META_WRITTEN, count * sizeof(*methods));
+    struct jrt_method *methods =
+        jrt_class_meta(b->class, JOB_META_WRITTEN, count * sizeof(*methods));
     if (!methods) {
         return no_metadata(b->thread);
     }
@@ -303,7 +306,7 @@ static bool make_methods(struct jrt_building *b)
             methods[i].itable_index = itable_index++;
         }
     }
-    return jrt_index_methods(b->loader, class) || no_metadata(b->thread);
+    return jrt_index_methods(class) || no_metadata(b->thread);
 }
 
 static uint8_t kind_of(const struct jrt_building *b)
@@ -384,6 +387,7 @@ static bool make_class(struct jrt_building *b)
     b->class = class;
     class->name = b->name;
     class->loader = job_offset(b->loader);
+    class->memory = b->memory ? job_offset(b->memory) : 0;
     class->access = b->file.flags;
     class->major = b->file.major;
     class->minor = b->file.minor;
@@ -401,7 +405,7 @@ static bool make_class(struct jrt_building *b)
     if (b->definition->hidden) {
         *jrt_pool_resolved(jrt_pool_of(class), b->file.this_class) = job_offset(class);
     }
-    if (!jrt_lay_out(b->loader, class, b->scratch) || !jrt_keep_class_file(b)) {
+    if (!jrt_lay_out(class, b->scratch) || !jrt_keep_class_file(b)) {
         return no_metadata(b->thread);
     }
     return true;
@@ -468,8 +472,16 @@ struct jrt_class *jrt_make_class(struct jrt_thread *thread, struct jrt_loader *l
         }
         bytes = copy;
     }
-    if (bytes && parse(&building, bytes) && jrt_load_supers(&building) && make_class(&building)) {
+    bool weak = definition->hidden && !definition->strong;
+    building.memory = weak ? jrt_memory_new() : NULL;
+    if (weak && !building.memory) {
+        (void)no_metadata(thread);
+    } else if (bytes && parse(&building, bytes) && jrt_load_supers(&building) &&
+               make_class(&building)) {
         class = building.class;
+    }
+    if (!class && building.memory) {
+        jrt_memory_free(building.memory);
     }
     st_arena_done(&scratch);
     return class;

@@ -13,6 +13,7 @@
 struct jrt_building {
     struct jrt_thread *thread;
     struct jrt_loader *loader;
+    struct jrt_memory *memory; /* of the class alone; NULL: its loader's */
     const struct jrt_definition *definition;
     struct st_arena *scratch;
     struct jcf_class file;
@@ -33,11 +34,9 @@ bool jrt_set_supers(struct jrt_building *building) ST_MUST_CHECK;
 job_offset_t jrt_hidden_name(struct jrt_building *building, struct jcf_text name) ST_MUST_CHECK;
 bool jrt_set_package(struct jrt_building *building) ST_MUST_CHECK;
 bool jrt_keep_class_file(struct jrt_building *building) ST_MUST_CHECK;
-bool jrt_keep_method_file(struct jrt_loader *loader, struct jrt_method *method,
-                          const struct jcf_method *from) ST_MUST_CHECK;
-bool jrt_keep_field_file(struct jrt_loader *loader, struct jrt_field *field,
-                         const struct jcf_field *from) ST_MUST_CHECK;
-bool jrt_index_methods(struct jrt_loader *loader, struct jrt_class *class) ST_MUST_CHECK;
+bool jrt_keep_method_file(struct jrt_method *method, const struct jcf_method *from) ST_MUST_CHECK;
+bool jrt_keep_field_file(struct jrt_field *field, const struct jcf_field *from) ST_MUST_CHECK;
+bool jrt_index_methods(struct jrt_class *class) ST_MUST_CHECK;
 
 /* Throws what the parser or a verifier found; false. */
 bool jrt_throw_jcf(struct jrt_thread *thread, const struct jcf_error *error);

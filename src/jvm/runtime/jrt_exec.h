@@ -42,6 +42,9 @@ struct jrt_exec {
     union jrt_slot *(*local)(union jrt_slot *fp, uint32_t index);
     /* A loader's methods go away (world stopped): forget translations. */
     void (*forget_class)(struct jrt_class *class);
+    /* What calls in the class's methods know of receivers' classes is forgotten (world stopped).
+     * NULL: unloaded classes' memory is not used for other classes. */
+    void (*forget_receivers)(struct jrt_class *class);
 };
 
 /* Set once, before the first call. */

@@ -8,6 +8,7 @@
 
 #include "jvm/classfile/jcf_parse.h"
 #include "jvm/runtime/jrt_define_priv.h"
+#include "jvm/runtime/jrt_meta.h"
 #include "jvm/runtime/jrt_pool.h"
 
 struct jrt_class_file {
@@ -56,15 +57,14 @@ static const struct jcf_range *range_of(const struct jcf_method *method, uint32_
     return ranges[which];
 }
 
-bool jrt_keep_method_file(struct jrt_loader *loader, struct jrt_method *method,
-                          const struct jcf_method *from)
+bool jrt_keep_method_file(struct jrt_method *method, const struct jcf_method *from)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < RANGE_COUNT; i++) {
         count += range_of(from, i)->length != 0;
     }
-    struct jrt_method_file *file =
-        jrt_meta(loader, JOB_META_READ, sizeof(*file) + count * sizeof(file->ranges[0]));
+    struct jrt_method_file *file = jrt_class_meta(jrt_class_at(method->class_at), JOB_META_READ,
+                                                  sizeof(*file) + count * sizeof(file->ranges[0]));
     if (!file) {
         return false;
     }
@@ -119,10 +119,10 @@ void jrt_method_attributes(const struct jrt_method *method, struct jcf_method *r
     }
 }
 
-bool jrt_keep_field_file(struct jrt_loader *loader, struct jrt_field *field,
-                         const struct jcf_field *from)
+bool jrt_keep_field_file(struct jrt_field *field, const struct jcf_field *from)
 {
-    struct jrt_field_file *file = jrt_meta(loader, JOB_META_READ, sizeof(*file));
+    struct jrt_field_file *file =
+        jrt_class_meta(jrt_class_at(field->class_at), JOB_META_READ, sizeof(*file));
     if (!file) {
         return false;
     }
@@ -145,12 +145,12 @@ void jrt_field_attributes(const struct jrt_field *field, struct jcf_field *ret_a
 }
 
 /* A copy in the metadata; an empty one is offset 0. */
-static bool keep(struct jrt_loader *loader, const void *from, size_t size, job_offset_t *ret_at)
+static bool keep(struct jrt_class *class, const void *from, size_t size, job_offset_t *ret_at)
 {
     if (!size) {
         return true;
     }
-    void *copy = jrt_meta(loader, JOB_META_READ, size);
+    void *copy = jrt_class_meta(class, JOB_META_READ, size);
     if (copy) {
         memcpy(copy, from, size);
         *ret_at = job_offset(copy);
@@ -160,7 +160,7 @@ static bool keep(struct jrt_loader *loader, const void *from, size_t size, job_o
 
 bool jrt_keep_class_file(struct jrt_building *b)
 {
-    struct jrt_class_file *file = jrt_meta(b->loader, JOB_META_READ, sizeof(*file));
+    struct jrt_class_file *file = jrt_class_meta(b->class, JOB_META_READ, sizeof(*file));
     if (!file) {
         return false;
     }
@@ -175,9 +175,9 @@ bool jrt_keep_class_file(struct jrt_building *b)
     file->class.bootstrap_methods = NULL;
     file->class.components = NULL;
     b->class->file = job_offset(file);
-    return keep(b->loader, from->bootstrap_methods,
+    return keep(b->class, from->bootstrap_methods,
                 from->bootstrap_count * sizeof(*from->bootstrap_methods), &file->bootstraps) &&
-           keep(b->loader, from->components, from->component_count * sizeof(*from->components),
+           keep(b->class, from->components, from->component_count * sizeof(*from->components),
                 &file->components);
 }
 

@@ -6,6 +6,7 @@
 #include "jvm/classfile/jcf_flags.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_known_priv.h"
+#include "jvm/runtime/jrt_meta.h"
 
 /* By size; references are of the same size as int, but kept together. */
 enum group { WIDE, WORD, REFERENCE, HALF, BYTE, GROUP_COUNT };
@@ -120,8 +121,8 @@ static uint32_t add_to_runs(struct job_ref_run *runs, uint32_t count, uint32_t a
     return count + 1;
 }
 
-static bool set_runs(struct jrt_loader *loader, struct jrt_class *class,
-                     const struct waiting *waiting, struct st_arena *scratch)
+static bool set_runs(struct jrt_class *class, const struct waiting *waiting,
+                     struct st_arena *scratch)
 {
     const struct job_class *super =
         class->super ? &jrt_class_at(class->super)->object : &(struct job_class){0};
@@ -146,7 +147,7 @@ static bool set_runs(struct jrt_loader *loader, struct jrt_class *class,
         class->object.ref_runs = super->ref_runs;
         return true;
     }
-    struct job_ref_run *kept = jrt_meta(loader, JOB_META_READ, count * sizeof(*kept));
+    struct job_ref_run *kept = jrt_class_meta(class, JOB_META_READ, count * sizeof(*kept));
     if (!kept) {
         return false;
     }
@@ -186,7 +187,7 @@ void jrt_lay_out_statics_again(struct jrt_class *class)
     }
 }
 
-bool jrt_lay_out(struct jrt_loader *loader, struct jrt_class *class, struct st_arena *scratch)
+bool jrt_lay_out(struct jrt_class *class, struct st_arena *scratch)
 {
     static const enum group order[] = {WIDE, WORD, REFERENCE, HALF, BYTE};
     struct jrt_field *fields = (struct jrt_field *)job_at(class->fields);
@@ -199,7 +200,8 @@ bool jrt_lay_out(struct jrt_loader *loader, struct jrt_class *class, struct st_a
         }
     }
     struct jrt_injection injections[JRT_INJECTED_MAX];
-    uint32_t injected = jrt_is_boot(loader) ? jrt_injected_of(class->name, injections) : 0;
+    uint32_t injected =
+        class->loader == jrt_known.boot_loader ? jrt_injected_of(class->name, injections) : 0;
     for (uint32_t i = 0; i < injected; i++) {
         if (!wait_for(&waiting, group_of_injected(injections[i].type), injections[i].offset,
                       capacity, scratch)) {
@@ -213,5 +215,5 @@ bool jrt_lay_out(struct jrt_loader *loader, struct jrt_class *class, struct st_a
     if (class->fields_end / 4 > UINT16_MAX) {
         return false;
     }
-    return set_runs(loader, class, &waiting, scratch) && lay_out_statics(class, scratch);
+    return set_runs(class, &waiting, scratch) && lay_out_statics(class, scratch);
 }

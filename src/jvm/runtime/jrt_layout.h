@@ -10,7 +10,7 @@
 
 /* Sets the fields' offsets, fields_end and the struct job_class's sizes and runs; those of injected
  * fields of known classes go to jrt_known. `kind` is set already. false: out of memory. */
-bool jrt_lay_out(struct jrt_loader *loader, struct jrt_class *class, struct st_arena *scratch);
+bool jrt_lay_out(struct jrt_class *class, struct st_arena *scratch);
 
 /* Classes laid out before java.lang.Class have static offsets from 0: moves them behind its fields.
  */

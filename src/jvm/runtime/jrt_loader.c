@@ -33,30 +33,95 @@ struct jrt_loader *jrt_boot_loader;
 static struct job_arena system_arena; /* [l] loaders' data and classes themselves */
 static job_offset_t all_loaders;      /* [l] without the boot loader */
 static job_offset_t free_loaders;     /* [l] */
-static uint32_t last_serial;          /* [l] */
-static uint32_t last_hidden;          /* [a] */
-static struct jrt_loading *loadings;  /* [l] */
+static job_offset_t free_memories;    /* [l] */
+static job_offset_t free_slots;       /* [l] of classes */
+static job_offset_t dead_slots;       /* of unloaded classes that caches may still know */
+static uint32_t dead_count;
+static uint32_t last_serial;         /* [l] */
+static uint32_t last_hidden;         /* [a] */
+static struct jrt_loading *loadings; /* [l] */
+
+static void *take(struct jrt_memory *memory, enum job_meta_kind kind, size_t size)
+{
+    pthread_mutex_lock(&memory->making);
+    void *taken = job_arena_alloc(&memory->arena, kind, size ? size : 1);
+    pthread_mutex_unlock(&memory->making);
+    return taken;
+}
 
 void *jrt_meta(struct jrt_loader *loader, enum job_meta_kind kind, size_t size)
 {
-    pthread_mutex_lock(&loader->making);
-    void *memory = job_arena_alloc(&loader->arena, kind, size ? size : 1);
-    pthread_mutex_unlock(&loader->making);
-    return memory;
+    return take(&loader->memory, kind, size);
 }
 
 void *jrt_class_meta(struct jrt_class *class, enum job_meta_kind kind, size_t size)
 {
-    return jrt_meta(jrt_loader_at(class->loader), kind, size);
+    return take(class->memory ? job_at(class->memory) : &jrt_loader_at(class->loader)->memory, kind,
+                size);
+}
+
+struct jrt_memory *jrt_memory_new(void)
+{
+    pthread_mutex_lock(&jrt_loaders_lock);
+    struct jrt_memory *memory = free_memories ? job_at(free_memories) : NULL;
+    if (memory) {
+        free_memories = memory->next;
+        memset(memory, 0, sizeof(*memory));
+    } else {
+        memory = job_arena_alloc(&system_arena, JOB_META_WRITTEN, sizeof(*memory));
+    }
+    pthread_mutex_unlock(&jrt_loaders_lock);
+    if (memory) {
+        pthread_mutex_init(&memory->making, NULL);
+    }
+    return memory;
+}
+
+void jrt_memory_free(struct jrt_memory *memory)
+{
+    job_arena_done(&memory->arena);
+    pthread_mutex_lock(&jrt_loaders_lock);
+    memory->next = free_memories;
+    free_memories = job_offset(memory);
+    pthread_mutex_unlock(&jrt_loaders_lock);
 }
 
 struct jrt_class *jrt_class_slot(void)
 {
     pthread_mutex_lock(&jrt_loaders_lock);
-    struct jrt_class *class =
-        job_arena_alloc(&system_arena, JOB_META_WRITTEN, sizeof(struct jrt_class));
+    struct jrt_class *class = free_slots ? jrt_class_at(free_slots) : NULL;
+    if (class) {
+        free_slots = class->next;
+        memset(class, 0, sizeof(*class));
+    } else {
+        class = job_arena_alloc(&system_arena, JOB_META_WRITTEN, sizeof(*class));
+    }
     pthread_mutex_unlock(&jrt_loaders_lock);
     return class;
+}
+
+void jrt_class_slot_dead(struct jrt_class *class)
+{
+    class->next = dead_slots;
+    dead_slots = job_offset(class);
+    dead_count++;
+}
+
+bool jrt_slots_are_due(void)
+{
+    enum { DUE = 1024 };
+    return dead_count >= DUE;
+}
+
+void jrt_slots_again(void)
+{
+    while (dead_slots) {
+        struct jrt_class *class = jrt_class_at(dead_slots);
+        dead_slots = class->next;
+        class->next = free_slots;
+        free_slots = job_offset(class);
+    }
+    dead_count = 0;
 }
 
 static struct jrt_loader *loader_new_locked(void)
@@ -70,7 +135,7 @@ static struct jrt_loader *loader_new_locked(void)
         loader = job_arena_alloc(&system_arena, JOB_META_WRITTEN, sizeof(*loader));
     }
     if (loader) {
-        pthread_mutex_init(&loader->making, NULL);
+        pthread_mutex_init(&loader->memory.making, NULL);
         loader->serial = ++last_serial;
         loader->known.loader = loader->packages.loader = loader;
     }
@@ -293,9 +358,27 @@ static bool depend_on_supers(struct jrt_thread *thread, struct jrt_class *class)
     return true;
 }
 
+/* Classes and loaders that nothing refers to take memory that the heap does not know of: a
+ * collection when there is much more of it than the last one left. */
+static void collect_metadata(struct jrt_thread *thread)
+{
+    enum { FIRST = 40 << 20, STEP = 24 << 20 };
+    static uint64_t limit = FIRST; /* [a] */
+    uint64_t seen = __atomic_load_n(&limit, __ATOMIC_RELAXED);
+    if (job_meta_used() < seen ||
+        !__atomic_compare_exchange_n(&limit, &seen, UINT64_MAX, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED)) {
+        return;
+    }
+    jgc_collect(&thread->alloc, JGC_METADATA);
+    uint64_t left = job_meta_used();
+    __atomic_store_n(&limit, left + ST_MAX((uint64_t)STEP, left / 2), __ATOMIC_RELAXED);
+}
+
 struct jrt_class *jrt_define_class(struct jrt_thread *thread, struct jrt_loader *loader,
                                    const struct jrt_definition *definition)
 {
+    collect_metadata(thread);
     struct jrt_class *class = jrt_make_class(thread, loader, definition);
     if (!class) {
         return NULL;

@@ -14,6 +14,13 @@
 #include "jvm/runtime/jrt_module.h"
 #include "jvm/runtime/jrt_table.h"
 
+/* What metadata is taken from: a loader's, or that of one weak hidden class. */
+struct jrt_memory {
+    struct job_arena arena;
+    pthread_mutex_t making; /* held while the arena is used */
+    job_offset_t next;      /* [l] in the list of free ones */
+};
+
 struct jrt_loader {
     jref_t object;             /* weak: java.lang.ClassLoader; 0: boot */
     uint32_t serial;           /* names it when its object is gone */
@@ -21,8 +28,7 @@ struct jrt_loader {
     job_offset_t unnamed;      /* struct jrt_module; 0: not known yet (boot, until it is set) */
     job_offset_t modules;      /* list */
     job_offset_t classes;      /* list of defined ones, newest first */
-    struct job_arena arena;    /* everything of its classes */
-    pthread_mutex_t making;    /* held while the arena is used */
+    struct jrt_memory memory;  /* everything of its classes */
     struct jrt_table known;    /* name -> class, for which it is an initiating loader */
     struct jrt_table packages; /* name -> struct jrt_package */
     job_offset_t next;         /* list of all loaders, or of free ones */
@@ -47,14 +53,23 @@ struct jrt_package *jrt_package_locked(struct jrt_loader *loader, job_offset_t n
 /* The package part of a class name's symbol (of an array: its element's). 0: out of memory. */
 job_offset_t jrt_package_name(job_offset_t class_name) ST_MUST_CHECK;
 
-/* Memory of a loader's arena, under its `making` lock. NULL: OutOfMemoryError (Metaspace) is not
+/* Memory of a loader's, under its `making` lock. NULL: OutOfMemoryError (Metaspace) is not
  * thrown yet. */
 void *jrt_meta(struct jrt_loader *loader, enum job_meta_kind kind, size_t size) ST_MUST_CHECK;
 
-/* Memory for a struct jrt_class, zeroed. It is never used for another class, not even when its
- * class was unloaded: caches of calls know receivers' classes by their offsets. NULL: out of
- * metadata. */
+/* Memory of its own for a weak hidden class, which is given back when nothing is in it or refers to
+ * it any more. NULL: out of metadata. */
+struct jrt_memory *jrt_memory_new(void) ST_MUST_CHECK;
+void jrt_memory_free(struct jrt_memory *memory);
+
+/* Memory for a struct jrt_class, zeroed. NULL: out of metadata. */
 struct jrt_class *jrt_class_slot(void) ST_MUST_CHECK;
+/* A class was unloaded (world stopped). Its slot may be used again after jrt_slots_again, which
+ * says whether it is time to: then caches of calls, which know receivers' classes by their offsets,
+ * have to forget them. */
+void jrt_class_slot_dead(struct jrt_class *class);
+bool jrt_slots_are_due(void);
+void jrt_slots_again(void);
 
 /* Makes a class of the bytes. It is not in the dictionary yet. NULL: an exception is pending. */
 struct jrt_class *jrt_make_class(struct jrt_thread *thread, struct jrt_loader *loader,

@@ -10,6 +10,7 @@
 #include "jvm/runtime/jrt_file.h"
 #include "jvm/runtime/jrt_known_priv.h"
 #include "jvm/runtime/jrt_message.h"
+#include "jvm/runtime/jrt_meta.h"
 #include "jvm/runtime/jrt_pool.h"
 #include "jvm/runtime/jrt_resolve.h"
 #include "jvm/runtime/jrt_symbol.h"
@@ -311,7 +312,7 @@ static bool set_interfaces(struct jrt_building *b)
         fits &= add_interface(list, &count, room, jrt_offsets(b->super->all_interfaces)[j]);
     }
     job_offset_t *kept =
-        jrt_meta(b->loader, JOB_META_READ, (count + declared) * sizeof(job_offset_t));
+        jrt_class_meta(b->class, JOB_META_READ, (count + declared) * sizeof(job_offset_t));
     if (!fits || !kept) {
         return false;
     }
@@ -387,5 +388,11 @@ job_offset_t jrt_hidden_name(struct jrt_building *b, struct jcf_text name)
     }
     memcpy(text, name.data, name.length);
     int more = st_snprintf(text + name.length, 32, "+0x%016x", b->serial);
-    return jrt_symbol(text, name.length + (size_t)more);
+    uint16_t length = (uint16_t)(name.length + (size_t)more);
+    if (!b->memory) {
+        return jrt_symbol(text, length);
+    }
+    struct jrt_symbol *symbol =
+        job_arena_alloc(&b->memory->arena, JOB_META_READ, sizeof(*symbol) + length + 1u);
+    return symbol ? jrt_symbol_apart(symbol, text, length) : 0;
 }

@@ -148,6 +148,15 @@ job_offset_t jrt_symbol(const char *text, size_t length)
     return found;
 }
 
+job_offset_t jrt_symbol_apart(struct jrt_symbol *memory, const char *text, uint16_t length)
+{
+    memory->hash = hash_of(text, length);
+    memory->length = length;
+    memcpy(memory->text, text, length);
+    memory->text[length] = 0;
+    return job_offset(memory);
+}
+
 job_offset_t jrt_symbol_of(const char *text)
 {
     return jrt_symbol(text, strlen(text));

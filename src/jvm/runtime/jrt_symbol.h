@@ -1,6 +1,6 @@
 /*
  * Symbols: names and descriptors in modified UTF-8, each once, so that they are compared by offset.
- * They live as long as the machine.
+ * They live as long as the machine, but for those apart.
  */
 #pragma once
 
@@ -20,6 +20,9 @@ struct jrt_symbol {
  * looking up takes no lock. */
 job_offset_t jrt_symbol(const char *text, size_t length) ST_MUST_CHECK;
 job_offset_t jrt_symbol_of(const char *text) ST_MUST_CHECK; /* up to its 0 */
+/* Makes one in memory of sizeof(struct jrt_symbol) + length + 1 bytes that no look-up finds: for a
+ * name that no other can be equal to, and that goes away. */
+job_offset_t jrt_symbol_apart(struct jrt_symbol *memory, const char *text, uint16_t length);
 /* The symbol if there is one, else 0. */
 job_offset_t jrt_symbol_find(const char *text, size_t length);
 

@@ -19,6 +19,7 @@
 #include "jvm/runtime/jrt_known_priv.h"
 #include "jvm/runtime/jrt_link_priv.h"
 #include "jvm/runtime/jrt_message.h"
+#include "jvm/runtime/jrt_meta.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
@@ -30,7 +31,6 @@ enum {
 
 struct tables {
     struct jrt_thread *thread;
-    struct jrt_loader *loader;
     struct jrt_class *class;
     const struct jrt_class *super; /* NULL: Object's */
     job_offset_t *slots;           /* the vtable, in scratch */
@@ -118,7 +118,7 @@ static struct jrt_method *overpass(struct tables *t, const struct jrt_method *li
                                    enum jrt_known_class exception, const char *message)
 {
     job_offset_t symbol = jrt_symbol(message, ST_MIN(strlen(message), (size_t)UINT16_MAX));
-    struct jrt_method *method = jrt_meta(t->loader, JOB_META_WRITTEN, sizeof(*method));
+    struct jrt_method *method = jrt_class_meta(t->class, JOB_META_WRITTEN, sizeof(*method));
     if (!method || !symbol) {
         (void)jrt_throw_oom(t->thread, JRT_OOM_METASPACE);
         return NULL;
@@ -239,7 +239,7 @@ static bool make_vtable(struct tables *t)
     if (!place_interfaces(t)) {
         return false;
     }
-    job_offset_t *kept = jrt_meta(t->loader, JOB_META_READ, t->count * sizeof(*kept));
+    job_offset_t *kept = jrt_class_meta(t->class, JOB_META_READ, t->count * sizeof(*kept));
     if (!kept) {
         return jrt_throw_oom(t->thread, JRT_OOM_METASPACE);
     }
@@ -290,7 +290,7 @@ static bool make_itable(struct tables *t)
 {
     struct jrt_class *class = t->class;
     struct jrt_itable *itable =
-        jrt_meta(t->loader, JOB_META_READ, class->all_interface_count * sizeof(*itable));
+        jrt_class_meta(t->class, JOB_META_READ, class->all_interface_count * sizeof(*itable));
     if (!itable) {
         return jrt_throw_oom(t->thread, JRT_OOM_METASPACE);
     }
@@ -299,7 +299,7 @@ static bool make_itable(struct tables *t)
         struct jrt_class *interface = jrt_class_at(at);
         struct jrt_method *methods = jrt_method_at(interface->methods);
         uint32_t count = virtual_count(interface);
-        job_offset_t *selected = jrt_meta(t->loader, JOB_META_READ, count * sizeof(*selected));
+        job_offset_t *selected = jrt_class_meta(t->class, JOB_META_READ, count * sizeof(*selected));
         if (!selected) {
             return jrt_throw_oom(t->thread, JRT_OOM_METASPACE);
         }
@@ -345,7 +345,6 @@ bool jrt_make_tables(struct jrt_thread *thread, struct jrt_class *class)
         return true;
     }
     struct tables t = {.thread = thread,
-                       .loader = jrt_loader_at(class->loader),
                        .class = class,
                        .super = super,
                        .inherited = super ? super->vtable_length : 0,

@@ -6,6 +6,7 @@
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_loader_priv.h"
 
 /* The boot loader's classes are there for good, but for weak hidden ones: those live while somebody
  * refers to them. The world is stopped: no lock is needed. */
@@ -37,30 +38,65 @@ uint64_t jrt_unloaded_classes(void)
     return __atomic_load_n(&unloaded, __ATOMIC_RELAXED);
 }
 
-/* Classes whose mirrors died leave the list; their memory goes with the loader. */
+/* A class that is in no list any more. Its loader's memory, or its own, is given back. */
+static void forget(struct jrt_class *class)
+{
+    unloaded++;
+    jrt_exec->forget_class(class);
+    if (class->memory) {
+        jrt_memory_free(job_at(class->memory));
+    }
+}
+
+/* Classes whose mirrors died leave the list. What lies in the loader's memory goes with it. */
 static void drop_dead_classes(struct jrt_loader *loader)
 {
     job_offset_t *link = &loader->classes;
     while (*link) {
         struct jrt_class *class = jrt_class_at(*link);
-        if (class->object.mirror.word && !jgc_is_live(jrt_mirror(class))) {
-            *link = class->next;
-            unloaded++;
-            jrt_exec->forget_class(class);
-        } else {
+        if (!class->object.mirror.word || jgc_is_live(jrt_mirror(class))) {
             link = &class->next;
+            continue;
+        }
+        *link = class->next;
+        bool own = class->memory != 0;
+        forget(class);
+        if (own) {
+            jrt_class_slot_dead(class);
         }
     }
 }
 
 static void forget_loader(struct jrt_loader *loader)
 {
-    for (job_offset_t at = loader->classes; at; at = jrt_class_at(at)->next) {
-        unloaded++;
-        jrt_exec->forget_class(jrt_class_at(at));
+    while (loader->classes) {
+        struct jrt_class *class = jrt_class_at(loader->classes);
+        loader->classes = class->next;
+        forget(class);
+        jrt_class_slot_dead(class);
     }
     jrt_constraints_forget(loader);
-    job_arena_done(&loader->arena);
+    job_arena_done(&loader->memory.arena);
+}
+
+static void forget_receivers_of(const struct jrt_loader *loader)
+{
+    for (job_offset_t at = loader->classes; at; at = jrt_class_at(at)->next) {
+        jrt_exec->forget_receivers(jrt_class_at(at));
+    }
+}
+
+/* Unloaded classes' slots are used again once nobody's cache knows them. */
+static void use_slots_again(void)
+{
+    if (!jrt_slots_are_due() || !jrt_exec->forget_receivers) {
+        return;
+    }
+    forget_receivers_of(jrt_boot_loader);
+    for (struct jrt_loader *loader = jrt_first_loader(); loader; loader = jrt_next_loader(loader)) {
+        forget_receivers_of(loader);
+    }
+    jrt_slots_again();
 }
 
 void jrt_loaders_update(void)
@@ -77,4 +113,5 @@ void jrt_loaders_update(void)
         }
     }
     jrt_free_loaders(forget_loader);
+    use_slots_again();
 }

@@ -2,9 +2,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.lang.management.ManagementFactory;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntSupplier;
 
 /** Class loaders: definition and its refusals, hidden classes, initialization that fails, unloading. */
 public class Loaders {
@@ -97,5 +99,31 @@ public class Loaders {
             left = (int) gone.stream().filter(r -> r.get() != null).count();
         }
         System.out.println(left <= 10 ? "unloaded" : left + " left");
+        spin();
+    }
+
+    static class One implements IntSupplier {
+        public int getAsInt() {
+            return 1;
+        }
+    }
+
+    static class Two implements IntSupplier {
+        public int getAsInt() {
+            return 2;
+        }
+    }
+
+    /** Hidden classes that come and go: their memory does, and a call site knows none of another's. */
+    static void spin() throws Throwable {
+        byte[][] files = {Own.file("Loaders$One"), Own.file("Loaders$Two")};
+        int sum = 0;
+        for (int i = 0; i < 30000; i++) {
+            Class<?> made = MethodHandles.lookup().defineHiddenClass(files[i % 3 / 2], false).lookupClass();
+            sum += ((IntSupplier) made.getDeclaredConstructor().newInstance()).getAsInt();
+        }
+        long used = ManagementFactory.getMemoryPoolMXBeans().stream().filter(pool -> pool.getName().equals("Metaspace"))
+            .findFirst().get().getUsage().getUsed();
+        System.out.println(sum + (used < 64 << 20 ? " in little memory" : " in " + used));
     }
 }
