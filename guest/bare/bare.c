@@ -20,11 +20,28 @@ volatile uint32_t bare_interrupts[16];
 extern const char bare_entries[], bare_exception[], bare_nmi[];
 void bare_died(uint64_t a, uint64_t b, uint64_t address);
 
+/* Bytes of 8 bits, which not every firmware set, and the queue; returns how much that takes. */
+static unsigned open_serial(void)
+{
+    bare_out8(COM1 + 3, 3);
+    bare_out8(COM1 + 2, 1);
+    return (bare_in8(COM1 + 2) & 0xc0) == 0xc0 ? 16 : 1;
+}
+
 static void put(char c)
 {
-    while ((bare_in8(COM1 + 5) & 0x20) == 0) {
+    static unsigned queue, room;
+
+    if (queue == 0) {
+        queue = open_serial();
+    }
+    if (room == 0) {
+        while ((bare_in8(COM1 + 5) & 0x20) == 0) {
+        }
+        room = queue;
     }
     bare_out8(COM1, (uint8_t)c);
+    room--;
 }
 
 void bare_print(const char *format, ...)
@@ -35,7 +52,6 @@ void bare_print(const char *format, ...)
     va_start(args, format);
     st_vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    bare_out8(COM1 + 3, 3); /* bytes of 8 bits, which not every firmware set */
     for (const char *c = text; *c != '\0'; c++) {
         if (*c == '\n') {
             put('\r');

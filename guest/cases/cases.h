@@ -84,7 +84,7 @@ struct cases_case {
 
 enum { CASES_MSRS = 12 };
 
-/* The state that a case leaves. Of 64-bit words alone. */
+/* The state that a case leaves. Of 64-bit words alone, in the order in which it is told. */
 struct cases_after {
     uint64_t gpr[16];
     uint64_t rip, rflags, vector, error;

@@ -10,10 +10,15 @@
  *
  * The command line chooses: seed=N (1), share=N (cases for each row and mode, 12), rows=FIRST-LAST,
  * mode=NAME, without=segments,reserved (cases that are about that are left out, "-", as is what
- * needs bits of CR4 that the CPU has not got), and tell=ROW.MODE.CASE,...: these cases alone, with
- * all of their state.
+ * needs bits of CR4 that the CPU has not got), ignore=xcr0 (which is no part of the state then),
+ * skip=ROW.MODE,... (not these), behind=ROW.MODE.CASE (goes on behind that case; those of its
+ * group before it are "-"), and
+ * tell=ROW.MODE.CASE,...: these cases alone, with all of their state. With brief it is that after
+ * alone, and what is as after the case told before is ".", or the whole line is not there.
  */
 #include "bare/bare.h"
+#include "base/attr.h"
+#include "base/memops.h"
 #include "base/print.h"
 #include "base/str.h"
 #include "cases/cases.h"
@@ -25,7 +30,10 @@ struct options {
     const char *mode;
     unsigned mode_length;
     const char *tell;
-    unsigned without; /* enum cases_about */
+    const char *skip;
+    const char *behind; /* NULL: it has been passed */
+    unsigned without;   /* enum cases_about */
+    bool ignores_xcr0, brief;
 };
 
 enum { ALL = ~0u };
@@ -89,6 +97,14 @@ static void read_options(const char *text, struct options *options)
             options->tell = value;
         } else if ((value = st_after_prefix(text, "without=")) != NULL) {
             options->without = read_abouts(value);
+        } else if ((value = st_after_prefix(text, "skip=")) != NULL) {
+            options->skip = value;
+        } else if ((value = st_after_prefix(text, "behind=")) != NULL) {
+            options->behind = value;
+        } else if (st_after_prefix(text, "ignore=xcr0") != NULL) {
+            options->ignores_xcr0 = true;
+        } else if (st_after_prefix(text, "brief") != NULL) {
+            options->brief = true;
         }
         while (*text > ' ') {
             text++;
@@ -99,10 +115,10 @@ static void read_options(const char *text, struct options *options)
     }
 }
 
-/* Whether the case of that name is to be told, or any case of the row and mode of that name. */
-static bool tells(const struct options *options, const char *name)
+/* Whether the case of that name is in the list, or any case of the row and mode of that name. */
+static bool lists(const char *list, const char *name)
 {
-    const char *at = options->tell;
+    const char *at = list;
 
     while (*at > ' ') {
         const char *behind = st_after_prefix(at, name);
@@ -130,27 +146,26 @@ static bool wants_mode(const struct options *options, const char *name)
 
 /* ---- telling ---- */
 
-static void tell_list(const char *name, const uint64_t *values, unsigned count)
-{
-    bare_print("  %s", name);
-    for (unsigned i = 0; i < count; i++) {
-        bare_print(" %llx", ull(values[i]));
-    }
-    bare_print("\n");
-}
-
-static void tell_case(const struct cases_case *c, unsigned number)
+static void tell_name(const struct cases_case *c, unsigned number)
 {
     bare_print("\nC %u %s %s %u:", c->row, x86_op_name(x86_rows[c->row].op),
                cases_mode_name(c->mode), number);
     for (unsigned i = 0; i < c->length; i++) {
         bare_print(" %02x", c->bytes[i]);
     }
-    bare_print("\n  before ip %llx flags %llx cr0 %x cr4 %x paging %u fs %llx gs %llx sce %u\n",
+    bare_print("\n");
+}
+
+static void tell_before(const struct cases_case *c)
+{
+    bare_print("  before ip %llx flags %llx cr0 %x cr4 %x paging %u fs %llx gs %llx sce %u\n",
                ull(c->ip), ull(c->rflags), c->cr0, c->cr4, c->paging, ull(c->fs_base),
                ull(c->gs_base), !c->no_syscall);
-    tell_list("registers", c->gpr, 16);
-    bare_print("  segments");
+    bare_print("  registers");
+    for (unsigned i = 0; i < 16; i++) {
+        bare_print(" %llx", ull(c->gpr[i]));
+    }
+    bare_print("\n  segments");
     for (unsigned i = 0; i < 6; i++) {
         bare_print(" %x", c->segments[i]);
     }
@@ -161,45 +176,78 @@ static void tell_case(const struct cases_case *c, unsigned number)
     }
 }
 
-static void tell_after(const struct cases_after *a)
+static void tell_after(const struct cases_after *after, bool brief)
 {
-    const uint64_t first[] = {a->vector, a->error, a->rip, a->rflags};
-    const uint64_t control[] = {a->cr0, a->cr2, a->cr3, a->cr4};
-    const uint64_t tables[] = {a->gdt_base,  a->gdt_limit, a->idt_base,
-                               a->idt_limit, a->ldtr,      a->tr};
-    const uint64_t memory[] = {a->memory, a->stack, a->tables};
+    static const struct {
+        const char *name;
+        unsigned words;
+    } parts[] = {
+        {"registers", 16},
+        {"rip, flags, vector, error", 4},
+        {"segments", 6},
+        {"control", 4},
+        {"table registers", 6},
+        {"debug", 6},
+        {"xcr0, cr8", 2},
+        {"msrs", CASES_MSRS},
+        {"memory, stack, tables", 3},
+    };
+    static uint64_t told[sizeof *after / 8];
+    const uint64_t *words = (const uint64_t *)after, *last = told;
 
-    tell_list("after vector, error, rip, flags", first, 4);
-    tell_list("after registers", a->gpr, 16);
-    tell_list("after segments", a->segments, 6);
-    tell_list("after control", control, 4);
-    tell_list("after table registers", tables, 6);
-    tell_list("after debug", a->dr, 6);
-    tell_list("after xcr0, cr8", &a->xcr0, 2);
-    tell_list("after msrs", a->msrs, CASES_MSRS);
-    tell_list("after memory, stack, tables", memory, 3);
+    for (unsigned i = 0; i < ST_COUNT(parts); words += parts[i].words, last += parts[i++].words) {
+        if (brief && memcmp(words, last, parts[i].words * 8) == 0) {
+            continue;
+        }
+        bare_print("  after %s", parts[i].name);
+        for (unsigned k = 0; k < parts[i].words; k++) {
+            if (brief && words[k] == last[k]) {
+                bare_print(" .");
+            } else {
+                bare_print(" %llx", ull(words[k]));
+            }
+        }
+        bare_print("\n");
+    }
+    memcpy(told, after, sizeof told);
 }
 
 /* ---- the cases ---- */
 
-static uint32_t run_case(const struct cases_case *c, unsigned number, bool told)
+static uint32_t run_case(const struct options *options, const struct cases_case *c, unsigned number)
 {
+    bool told = options->tell != NULL;
     struct cases_after after;
     uint64_t digest;
 
     if (told) {
-        tell_case(c, number);
+        tell_name(c, number);
+    }
+    if (told && !options->brief) {
+        tell_before(c);
     }
     cases_run(c, &after);
     cases_mask(c, &after);
+    after.xcr0 = options->ignores_xcr0 ? 0 : after.xcr0;
     if (told) {
-        tell_after(&after);
+        tell_after(&after, options->brief);
     }
     digest = cases_digest(0, &after, sizeof after);
     return (uint32_t)(digest ^ digest >> 32);
 }
 
-static unsigned run_group(const struct options *options, uint16_t row, enum cases_mode mode)
+/* Whether the case comes behind the one where the run goes on. */
+static bool has_begun(struct options *options, const char *name)
+{
+    bool begun = options->behind == NULL;
+
+    if (!begun && lists(options->behind, name)) {
+        options->behind = NULL;
+    }
+    return begun;
+}
+
+static unsigned run_group(struct options *options, uint16_t row, enum cases_mode mode)
 {
     static struct cases_case c;
     unsigned wanted = cases_wanted(row, mode, options->share);
@@ -209,15 +257,17 @@ static unsigned run_group(const struct options *options, uint16_t row, enum case
                wanted);
     for (unsigned i = 0; i < wanted; i++) {
         st_snprintf(name, sizeof name, "%u.%s.%u", row, cases_mode_name(mode), i);
-        if (options->tell != NULL && !tells(options, name)) {
+        if (options->tell != NULL && !lists(options->tell, name)) {
             continue;
         }
-        if (!cases_make(row, mode, options->seed, i, &c)) {
+        if (!has_begun(options, name)) {
+            bare_print("-");
+        } else if (!cases_make(row, mode, options->seed, i, &c)) {
             bare_print("none");
         } else if ((c.about & options->without) != 0 || (c.needs & ~cases_cr4_supported()) != 0) {
             bare_print("-");
         } else {
-            bare_print("%08x", run_case(&c, i, options->tell != NULL));
+            bare_print("%08x", run_case(options, &c, i));
         }
         bare_print(i % 16 == 15 ? "\n" : " ");
     }
@@ -234,7 +284,9 @@ static bool wants(const struct options *options, uint16_t row, enum cases_mode m
     return row >= options->first && row <= options->last &&
            wants_mode(options, cases_mode_name(mode)) &&
            cases_wanted(row, mode, options->share) != 0 &&
-           (options->tell == NULL || tells(options, name));
+           (options->tell == NULL || lists(options->tell, name)) &&
+           (options->skip == NULL || !lists(options->skip, name)) &&
+           (options->behind == NULL || lists(options->behind, name));
 }
 
 void bare_main(void)

@@ -53,6 +53,8 @@ static uint64_t page_entry(unsigned page, bool user, bool nx)
 void cases_paging_reset(void)
 {
     for (unsigned user = 0; user < 2; user++) {
+        /* QEMU sets a bit in it that is reserved (SDM 3A 4.4.1), which KVM then refuses. */
+        pae[user][0][0] = address(pae[user][1]) | PRESENT;
         for (unsigned page = FIRST; page < LAST; page++) {
             four[user][3][page] = page_entry(page, user != 0, true);
             pae[user][2][page] = page_entry(page, user != 0, true);

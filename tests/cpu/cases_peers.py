@@ -1,5 +1,5 @@
-"""Machines that run the image of cases (guest/cases): strata-vm's software CPU, QEMU's TCG, Bochs. Each returns what the
-image wrote to its serial line."""
+"""Machines that run the image of cases (guest/cases): strata-vm's software CPU, QEMU's TCG, Bochs, and strata-vm's KVM back
+end in a guest of QEMU's. Each returns what the image wrote to its serial line."""
 import fcntl
 import os
 import pty
@@ -32,7 +32,8 @@ def output_of(command, timeout):
 class Software:
     name = "software"
     without = ""
-    told_at_once = 60  # a command line of 1 KiB
+    ignore = ""
+    told_at_once = 1000
 
     @staticmethod
     def missing():
@@ -40,13 +41,16 @@ class Software:
 
     @staticmethod
     def run(arguments, timeout, cpu="host"):
-        return output_of([os.path.join(BUILD, "strata-vm"), "--accel", "software", "--cpu", cpu, "--memory", "256M",
-                          "--on-reset", "stop", "--test-devices", "--kernel", IMAGE, "--append", arguments], timeout)
+        with tempfile.NamedTemporaryFile(prefix="strata-cases.") as module:
+            module.write(arguments.encode() + b"\0")
+            module.flush()
+            return output_of([os.path.join(BUILD, "strata-vm"), "--accel", "software", "--cpu", cpu, "--memory", "256M",
+                              "--on-reset", "stop", "--test-devices", "--kernel", IMAGE, "--initrd", module.name], timeout)
 
 
 class Qemu:
     name = "QEMU"
-    ends_by = ()
+    ignore = ""
     told_at_once = 150
     # It checks neither segments' limits and types nor reserved bits of control registers.
     without = "segments,reserved"
@@ -83,7 +87,7 @@ info: action=ignore
 class Bochs:
     """Debian's Bochs is the debugger's build and draws on a terminal alone, so it gets one."""
     name = "Bochs"
-    ends_by = ()
+    ignore = ""
     told_at_once = 1000
     without = ""
 
@@ -150,11 +154,13 @@ class Bochs:
 
 
 class Kvm:
-    """strata-vm --accel kvm where KVM is real: in a guest of QEMU's, which emulates a CPU with SVM."""
+    """strata-vm --accel kvm where KVM is real: in a guest of QEMU's, which emulates a CPU with SVM. Where a case ends the
+    machine, the output says so, "STOPPED ROW.MODE.CASE message", and another one goes on behind it."""
     name = "KVM"
-    ends_by = ("sysenter", "sysexit")  # its emulator gives up on these in 64-bit mode
     without = Qemu.without
-    told_at_once = 60
+    # QEMU 7.2 has SVM's intercept of XSETBV not done: KVM knows nothing of the guest's XCR0, and sets its own at each entry.
+    ignore = "xcr0"
+    told_at_once = 1000
     runs_lines = True  # several runs, one machine
     modules = ("irqbypass", "ccp", "kvm", "kvm-amd")
     init = b"""#!/bin/busybox sh
@@ -163,7 +169,18 @@ class Kvm:
 exec >/dev/console 2>&1 </dev/console
 for m in /modules/*; do /bin/busybox insmod $m; done
 while read line; do
-  /strata-vm --accel kvm --run /tmp --memory 128M --on-reset stop --test-devices --kernel /cases --append "$line" </dev/null
+  behind=
+  while :; do
+    printf '%s\\0' "$line${behind:+ behind=$behind}" >/line
+    /strata-vm --accel kvm --run /tmp --memory 128M --on-reset stop --test-devices --kernel /cases --initrd /line \\
+      </dev/null 2>/errors | /bin/busybox tee /output
+    /bin/busybox grep -q ^DONE /output && break
+    at=$(/bin/busybox awk '$1 == "G" { at = $2 "." $4; n = 0; next } at { n += NF } END { print at "." n }' /output)
+    echo
+    echo STOPPED "$at" $(/bin/busybox head -n 1 /errors)
+    [ "$at" = "$behind" ] && break
+    behind=$at
+  done
 done </arguments
 /bin/busybox poweroff -f
 """

@@ -9,6 +9,7 @@ a difference without explanation fails, and is told (--tell N of them). STRATA_S
 """
 import argparse
 import collections
+import itertools
 import os
 import re
 import sys
@@ -21,8 +22,8 @@ ROWS = os.path.join(TREE, "src/x86/x86_rows.def")
 FEATURES = os.path.join(TREE, "src/cpu/cpu_features.def")
 REGISTERS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
 FIELDS = {
-    "vector, error, rip, flags": "vector error rip flags".split(),
     "registers": REGISTERS,
+    "rip, flags, vector, error": "rip flags vector error".split(),
     "segments": "es cs ss ds fs gs".split(),
     "control": "cr0 cr2 cr3 cr4".split(),
     "table registers": "gdt_base gdt_limit idt_base idt_limit ldtr tr".split(),
@@ -31,15 +32,16 @@ FIELDS = {
     "msrs": "efer star lstar cstar sfmask fs_base gs_base kernel_gs_base sysenter_cs sysenter_esp sysenter_eip pat".split(),
     "memory, stack, tables": "memory stack tables".split(),
 }
+NOTHING = {name: 0 for names in FIELDS.values() for name in names}
 
 
 class Case:
     """One that was told: its lines before, its fields after."""
 
-    def __init__(self, words):
+    def __init__(self, words, last):
         self.row, self.op, self.mode, self.number = int(words[1]), words[2], words[3], int(words[4].rstrip(":"))
         self.bytes = words[5:]
-        self.before, self.after = [], {}
+        self.before, self.after = [], dict(last)
 
     def name(self):
         return f"{self.row}.{self.mode}.{self.number}"
@@ -48,7 +50,7 @@ class Case:
         for title, names in FIELDS.items():
             if line.startswith(f"  after {title} "):
                 values = line[len(f"  after {title} "):].split()
-                self.after.update(zip(names, (int(v, 16) for v in values)))
+                self.after.update((name, int(v, 16)) for name, v in zip(names, values) if v != ".")
                 return
         self.before.append(line)
 
@@ -61,17 +63,18 @@ class Output:
     """What the image printed."""
 
     def __init__(self, text):
-        self.groups, self.told, self.words, self.done = collections.OrderedDict(), {}, {}, None
-        group = case = None
+        self.groups, self.told, self.words, self.stopped, self.done = collections.OrderedDict(), {}, {}, {}, None
+        group = case = last = None
         for line in text.replace("\r", "").split("\n"):
             words = line.split()
             if not words:
                 continue
             if words[0] == "G":
-                group = self.groups.setdefault((int(words[1]), words[3]), [])
-                case = None
+                key, case = (int(words[1]), words[3]), None
+                earlier, group = self.groups.get(key, []), []
+                self.groups[key] = group
             elif words[0] == "C":
-                case = Case(words)
+                case = last = Case(words, last.after if last else NOTHING)
                 self.told[case.name()] = case
             elif line.startswith("  ") and case:
                 case.add(line)
@@ -79,8 +82,14 @@ class Output:
                 self.words[words[1]] = int(words[2], 16)
             elif words[0] == "DONE":
                 self.done = int(words[1])
-            elif words[0] != "CASES" and group is not None:
-                group.extend(words)
+            elif words[0] == "STOPPED":
+                self.stopped[words[1]] = " ".join(words[2:])
+            elif words[0] == "CASES":
+                last = None
+            elif group is not None:
+                group.extend(words if not earlier else
+                             (before if w == "-" else w for w, before in
+                              itertools.zip_longest(words, earlier[len(group):len(group) + len(words)], fillvalue="-")))
 
     def has(self, feature):
         if feature is None or feature[0] not in self.words:
@@ -138,23 +147,18 @@ def show(name, mine, other, fields):
               f"flags {mine.after['flags']:x}")
 
 
-def ranges_for(peer, rows, arguments, chosen):
-    """The runs that leave out what ends the peer's machine."""
-    ends = sorted(number for number, (name, _) in rows.items() if name in peer.ends_by)
-    if not ends or chosen:
-        return [arguments]
-    return [f"{arguments} rows=1-{ends[0] - 1}", f"{arguments} rows={ends[-1] + 1}-{len(rows)}"]
-
-
 def compare(peer, rows, options):
     """How many unexplained differences there are."""
     arguments = f"seed={options.seed} share={options.share}"
     if options.rows:
         arguments += f" rows={options.rows}"
+    if peer.ignore:
+        arguments += f" ignore={peer.ignore}"
+    left_out = cases_known.left_out(peer.name, rows)
+    skip = f" skip={','.join(left_out)}" if left_out else ""
     model = {"cpu": options.cpu} if options.cpu else {}
     ours = Output(Software.run(arguments, options.timeout, **model))
-    theirs = Output(peer.run("\n".join(ranges_for(peer, rows, f"{arguments} without={peer.without}", options.rows)),
-                             options.timeout))
+    theirs = Output(peer.run(f"{arguments} without={peer.without}{skip}", options.timeout))
     if ours.done is None or theirs.done is None:
         for who, output in (("software CPU", ours), (peer.name, theirs)):
             if output.done is None:
@@ -162,8 +166,11 @@ def compare(peer, rows, options):
                 print(f"FAILED: the {who} did not come to the end: {last and rows[last[0]][0]} {last}")
         return 1
     names, compared, absent = differing(rows, ours, theirs)
-    mine, other = tell(Software, names, arguments, options.timeout, model), tell(peer, names, arguments, options.timeout, {})
+    mine = tell(Software, names, arguments, options.timeout, model)
+    other = tell(peer, names, f"{arguments} brief", options.timeout, {})
     known, unknown = collections.Counter(), []
+    for name, message in theirs.stopped.items():
+        print(f"  {name} {rows[int(name.split('.')[0])][0]} ended the machine: {message}")
     for name in names:
         if name not in mine or name not in other:
             unknown.append((name, None, None, []))
@@ -174,17 +181,26 @@ def compare(peer, rows, options):
             unknown.append((name, mine[name], other[name], fields))
         else:
             known[why] += 1
-    print(f"{peer.name}: {ours.done} cases, {compared} compared, {len(names)} differ, {len(unknown)} of these unexplained")
+    print(f"{peer.name}: {ours.done} cases, {compared} compared, {len(names)} differ, {len(unknown)} of these unexplained" +
+          (f"; {len(theirs.stopped)} ended the machine" if theirs.stopped else ""))
     for why, count in sorted(known.items()):
         print(f"  {count} explained: {why}")
     if absent:
         print(f"  not compared, since one of the two has not got it: {' '.join(absent)}")
+    if peer.ignore:
+        print(f"  not compared: {peer.ignore}")
+    count = collections.Counter()
+    for (row, mode), cases in ours.groups.items():
+        if f"{row}.{mode}" in left_out:
+            count[left_out[f"{row}.{mode}"]] += len(cases)
+    for why, cases in count.items():
+        print(f"  {cases} left out: {why}")
     by_row = collections.Counter((rows[int(n.split('.')[0])][0], n.split(".")[1], " ".join(f)) for n, _, _, f in unknown)
     for (op, mode, fields), count in list(by_row.items())[:options.groups]:
         print(f"  {count} of {op} in {mode}: {fields or 'alone it does not differ'}")
     for name, a, b, fields in unknown[:options.tell]:
         show(name, a, b, fields)
-    return len(unknown)
+    return len(unknown) + len(theirs.stopped)
 
 
 def main():
