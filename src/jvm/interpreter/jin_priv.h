@@ -56,14 +56,17 @@ bool jin_throw_null(struct jrt_thread *thread);
 bool jin_throw_bounds(struct jrt_thread *thread, int32_t index, int32_t length);
 bool jin_throw_cast(struct jrt_thread *thread, const struct job_object *object,
                     const struct jrt_class *class);
-bool jin_throw_store(struct jrt_thread *thread, const struct job_object *value);
 bool jin_throw_abstract(struct jrt_thread *thread, const struct jrt_method *resolved,
                         const struct jrt_method *method, const struct job_object *receiver);
 /* What a call named that selected a method by the vtable; `selected` for other calls. */
 const struct jrt_method *jin_resolved_method(struct jin_code *code, const struct jin_insn *insn,
                                              const struct jrt_method *selected);
 
-/* Slow parts of instructions. */
+/* Slow parts of instructions. They are calls, not inlined: an object in a frame of jin_run, or in a
+ * register that it keeps over a call, would live as long as that frame. */
+/* aastore of a value that has not the very class of the elements. */
+bool jin_store_checked(struct jrt_thread *thread, struct job_array *array, jref_t *element,
+                       const struct job_object *value);
 /* Translates a method that is called first, or gives it the entry that it has to have. false: an
  * exception is pending. */
 bool jin_prepare(struct jrt_thread *thread, struct jrt_method *method);

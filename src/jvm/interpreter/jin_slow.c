@@ -29,9 +29,15 @@ bool jin_throw_cast(struct jrt_thread *thread, const struct job_object *object,
     return jrt_throw_cast(thread, jrt_class_of(object), class);
 }
 
-bool jin_throw_store(struct jrt_thread *thread, const struct job_object *value)
+bool jin_store_checked(struct jrt_thread *thread, struct job_array *array, jref_t *element,
+                       const struct job_object *value)
 {
+    const struct jrt_class *wanted = jrt_class_at(jrt_class_of(&array->object)->element);
     char name[NAME_MAX_BYTES];
+    if (jrt_is_subtype(jrt_class_of(value), wanted)) {
+        jgc_store(&array->object, element, job_to_ref(value));
+        return true;
+    }
     return jrt_throw(thread, JRT_ArrayStoreException, "%s",
                      jrt_external_name(jrt_class_of(value), name, sizeof name));
 }
@@ -156,7 +162,10 @@ bool jin_new_multi(struct jrt_thread *thread, const struct jin_site *site, union
     return made != NULL;
 }
 
-int64_t jin_handler(struct jrt_thread *thread, struct jin_code *code, union jrt_slot *fp)
+/* Not inlined: the exception would stay in the frame of jin_run, and the stacks' words keep objects
+ * alive. */
+ST_NOINLINE int64_t jin_handler(struct jrt_thread *thread, struct jin_code *code,
+                                union jrt_slot *fp)
 {
     struct jrt_method *method = jrt_method_at(code->method);
     if (method->handler_count == 0) {
