@@ -46,21 +46,25 @@ static bool starts_identifier(uint8_t c)
 }
 
 /* The end of the Java identifier (identifiers with / between, where `slashes`) that begins at
- * `from`; NULL: none does. */
+ * `from`; NULL: none does. As loose as HotSpot, for which only the first part has to begin as an
+ * identifier does, and a / may stand before all and behind all. */
 static const uint8_t *skip_identifier(const uint8_t *from, const uint8_t *end, bool slashes)
 {
     bool begun = false;
-    const uint8_t *at = from;
-    for (; at < end; at++) {
-        if (starts_identifier(*at)) {
+    bool slash = false;
+    for (const uint8_t *at = from; at < end; at++) {
+        if (starts_identifier(*at) || (begun && *at >= '0' && *at <= '9')) {
             begun = true;
-        } else if (*at == '/' && slashes && begun) {
-            begun = false;
-        } else if (!(*at >= '0' && *at <= '9' && begun)) {
-            break;
+            slash = false;
+        } else if (*at != '/' || !slashes) {
+            return begun ? at : NULL;
+        } else if (slash) {
+            return NULL;
+        } else {
+            slash = true;
         }
     }
-    return begun ? at : NULL;
+    return begun ? end : NULL;
 }
 
 static bool is_identifier(struct jcf_text name, bool slashes)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/attr.h"
@@ -25,6 +26,8 @@ struct jcf_error {
     enum jcf_error_kind kind;
     /* Modified UTF-8 with a closing zero, in the arena or static; NULL for JCF_ERROR_PENDING. */
     const char *message;
+    /* Of a class of version 50 that the typed verifier refuses: the other is not asked. */
+    bool final;
 };
 
 /* Sets *error with a message formatted as by st_snprintf into the arena: at most 1023 bytes, cut at

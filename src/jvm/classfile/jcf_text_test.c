@@ -66,6 +66,9 @@ static void checks_names(void **state)
     assert_true(jcf_name_is_class(text("a-b c"), false));
     assert_false(jcf_name_is_class(text("a-b"), true));
     assert_false(jcf_name_is_class(text("1a"), true));
+    assert_true(jcf_name_is_class(text("a/1b"), true));
+    assert_false(jcf_name_is_class(text("a//b"), true));
+    assert_true(jcf_name_is_class(text("a/"), true));
     assert_false(jcf_name_is_class(text(""), false));
     assert_false(jcf_name_is_class(text("/a"), false));
     assert_false(jcf_name_is_class(text("a//b"), false));

@@ -437,6 +437,8 @@ int jcf_verify_format(struct jcf_verifier *v, const char *format, ...)
 
 int jcf_verify_map_format(struct jcf_verifier *v, const char *what)
 {
-    return jcf_fail(v->error, v->arena, JCF_ERROR_CLASS_FORMAT, "StackMapTable format error: %s",
-                    what);
+    int r = jcf_fail(v->error, v->arena, JCF_ERROR_CLASS_FORMAT, "StackMapTable format error: %s",
+                     what);
+    v->error->final = true;
+    return r;
 }

@@ -71,7 +71,7 @@ void *jdk_verify_library(struct st_err *err);
 
 /* The hooks of jrt_options. */
 bool jdk_find_native(struct jrt_thread *thread, struct jrt_method *method);
-bool jdk_verify_old(struct jrt_thread *thread, struct jrt_class *class);
+bool jdk_verify_old(struct jrt_thread *thread, struct jrt_class *class, const char *reason);
 void jdk_log_line(const char *tag, const char *line);
 void jdk_collected(const struct jgc_pause *pause);
 void jdk_handler_threw(const struct jrt_thread *thread, const struct job_object *thrown);

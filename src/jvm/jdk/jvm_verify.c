@@ -31,7 +31,7 @@ static verify_t *verifier(void)
     return library != NULL ? (verify_t *)dlsym(library, "VerifyClassForMajorVersion") : NULL;
 }
 
-bool jdk_verify_old(struct jrt_thread *thread, struct jrt_class *class)
+bool jdk_verify_old(struct jrt_thread *thread, struct jrt_class *class, const char *reason)
 {
     char message[MESSAGE_BYTES] = "Could not link verifier";
     verify_t *verify = verifier();
@@ -51,15 +51,16 @@ bool jdk_verify_old(struct jrt_thread *thread, struct jrt_class *class)
     if (jrt_failed(thread)) {
         return false;
     }
+    reason = reason != NULL ? reason : message;
     switch (verdict) {
     case VERIFIED:
         return true;
     case NO_MEMORY:
         return jrt_throw_oom(thread, JRT_OOM_HEAP);
     case BAD_FORMAT:
-        return jrt_throw(thread, JRT_ClassFormatError, "%s", message);
+        return jrt_throw(thread, JRT_ClassFormatError, "%s", reason);
     default:
-        return jrt_throw(thread, JRT_VerifyError, "%s", message);
+        return jrt_throw(thread, JRT_VerifyError, "%s", reason);
     }
 }
 

@@ -103,9 +103,18 @@ static int is_interface(void *context, struct jcf_text name)
     return class ? jrt_is_interface(class) : -ST_ESTATE;
 }
 
-static bool verify_old(struct jrt_thread *thread, struct jrt_class *class)
+static bool verify_old(struct jrt_thread *thread, struct jrt_class *class, const char *reason)
 {
-    return !jrt_options.verify_old || jrt_options.verify_old(thread, class);
+    return !jrt_options.verify_old || jrt_options.verify_old(thread, class, reason);
+}
+
+/* Of version 50, what the typed verifier refuses is the other's to decide: only the reason is told
+ * as the first saw it. */
+static bool may_be_old(const struct jrt_class *class, const struct jcf_error *error)
+{
+    return class->major == JCF_MAJOR_TYPED && jrt_options.verify_old &&
+           (error->kind == JCF_ERROR_VERIFY || error->kind == JCF_ERROR_CLASS_FORMAT) &&
+           !error->final;
 }
 
 bool jrt_verify_class(struct jrt_thread *thread, struct jrt_class *class)
@@ -114,7 +123,7 @@ bool jrt_verify_class(struct jrt_thread *thread, struct jrt_class *class)
         return true;
     }
     if (class->major < JCF_MAJOR_TYPED) {
-        return verify_old(thread, class);
+        return verify_old(thread, class, NULL);
     }
     struct verification verification = {thread, class};
     const struct jcf_verify_env env = {.context = &verification,
@@ -135,9 +144,8 @@ bool jrt_verify_class(struct jrt_thread *thread, struct jrt_class *class)
         (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
     } else if (jcf_verify(&file, &env, &scratch, &error) >= 0) {
         verified = true;
-    } else if (class->major == JCF_MAJOR_TYPED && error.kind == JCF_ERROR_VERIFY &&
-               jrt_options.verify_old) {
-        verified = verify_old(thread, class);
+    } else if (may_be_old(class, &error)) {
+        verified = verify_old(thread, class, error.message);
     } else {
         (void)jrt_throw_jcf(thread, &error);
     }

@@ -29,9 +29,9 @@ struct jrt_options {
     /* The handler of a thread's uncaught exception threw `thrown` itself. NULL allowed. */
     void (*handler_threw)(const struct jrt_thread *thread, const struct job_object *thrown);
     /* Verifies a class whose file has no stack maps (version below 50, or 50 where ours refused
-     * it): jdk, by the library's libverify. false: an exception is pending. NULL: such are not
-     * verified. */
-    bool (*verify_old)(struct jrt_thread *thread, struct jrt_class *class);
+     * it): jdk, by the library's libverify. false: an exception is pending, with `reason` for its
+     * message (NULL: libverify's own). NULL: such are not verified. */
+    bool (*verify_old)(struct jrt_thread *thread, struct jrt_class *class, const char *reason);
     /* Looks a native method's code up and sets method->native (and JRT_METHOD_FAST_NATIVE): jdk's.
      * false: UnsatisfiedLinkError is pending. */
     bool (*find_native)(struct jrt_thread *thread, struct jrt_method *method);

@@ -2,7 +2,7 @@
 
 Every class of lib/modules must pass both. Then classes with a random change each are told of by HotSpot (defined, linked
 and initialized by Verdicts.java), by class_checker and by our machine, as HotSpot: the verdicts, accepted or the class of the
-error, must agree.
+error, must agree; so must the machine's on the same classes as of older versions.
     classes_test.py CHECKER [--machine LIBJVM-FOLDER] [--count N] [--seed N] [--messages]
                                                                     --messages: those of agreeing errors that differ too
 """
@@ -18,6 +18,7 @@ import tempfile
 JDKS = ("/usr/lib/jvm/java-17-openjdk-amd64", "/usr/lib/jvm/java-17-openjdk-arm64")
 # Below version 50 and, where the typed verifier refuses, in 50 itself, the library's inferring verifier decides.
 UNDECIDED = "old"
+OLD = (46, 50)
 
 
 def skip(why):
@@ -65,24 +66,29 @@ class Lab:
         with open(classes + ".told", "rb") as told:
             return told.read().decode(errors="replace").split("\n")[:-1]
 
-    def seeds(self, count):
-        """Classes that both accept as they are."""
+    def write(self, name, classes):
+        with open(self.path(name), "wb") as out:
+            for name_bytes, data in classes:
+                out.write(struct.pack(">I", len(name_bytes)) + name_bytes + struct.pack(">I", len(data)) + data)
+        return self.path(name)
+
+    def seeds(self, count, version):
+        """Classes that both accept as they are, or as classes of another version."""
         run(self.checker, self.modules, "seeds", self.path("candidates"), str(count))
-        told = zip(records(self.path("candidates")), self.ours(self.path("candidates")),
-                   self.machines(self.path("candidates")))
-        with open(self.path("seeds"), "wb") as out:
-            for (name, data), ours, hotspots in told:
-                if ours == hotspots == "accepted":
-                    out.write(struct.pack(">I", len(name)) + name + struct.pack(">I", len(data)) + data)
-        return self.path("seeds")
+        classes = records(self.path("candidates"))
+        if version:
+            classes = [(name, data[:4] + struct.pack(">HH", 0, version) + data[8:]) for name, data in classes]
+            self.write("candidates", classes)
+        told = zip(classes, self.ours(self.path("candidates")), self.machines(self.path("candidates")))
+        return self.write("seeds", [one for one, ours, hotspots in told if kind(ours) in ("accepted", UNDECIDED) and hotspots == "accepted"])
 
 
 def kind(verdict):
     return verdict.split(": ")[0]
 
 
-def compare(lab, machine, count, seed, messages):
-    run(lab.checker, lab.modules, "mutate", lab.seeds(4000), lab.path("mutants"), str(count), str(seed))
+def compare(lab, machine, count, seed, messages, version=None):
+    run(lab.checker, lab.modules, "mutate", lab.seeds(4000, version), lab.path("mutants"), str(count), str(seed))
     ours, hotspots = lab.ours(lab.path("mutants")), lab.machines(lab.path("mutants"))
     machines = lab.machines(lab.path("mutants"), f"-XXaltjvm={machine}") if machine else hotspots
     if not len(ours) == len(hotspots) == len(machines) == count:
@@ -103,7 +109,7 @@ def compare(lab, machine, count, seed, messages):
             worded += 1
             if messages:
                 print(f"class {number}: ours {our}\n    HotSpot's {hotspot}")
-    print(f"seed {seed}: {count} changed classes, {differ} verdicts differ, {worded} messages differ;",
+    print(f"seed {seed}: {count} changed classes{f' of version {version}' if version else ''}, {differ} verdicts differ, {worded} messages differ;",
           ", ".join(f"{k} {n}" for k, n in kinds.most_common()))
     if messages or differ:
         shutil.copy(lab.path("mutants"), "mutants.bin")
@@ -126,7 +132,11 @@ def main():
         print("SKIPPED: openjdk-17-jdk-headless is not installed: no comparison with HotSpot")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        return 1 if compare(Lab(args.checker, jdk, folder), args.machine, args.count, args.seed, args.messages) else 0
+        lab = Lab(args.checker, jdk, folder)
+        differ = compare(lab, args.machine, args.count, args.seed, args.messages)
+        for version in OLD if args.machine else ():
+            differ += compare(lab, args.machine, args.count // 5, args.seed, args.messages, version)
+    return 1 if differ else 0
 
 
 if __name__ == "__main__":
