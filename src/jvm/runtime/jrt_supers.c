@@ -98,6 +98,27 @@ static bool check_access(struct jrt_building *b, const struct jrt_class *class,
                      jrt_places_text(class, super, places, sizeof(places)));
 }
 
+/* Below MagicAccessorImpl nothing is verified nor checked for access: only the library's own
+ * loader for such classes has any. */
+static bool check_reflection(struct jrt_building *b, const struct jrt_class *super)
+{
+    static const char package[] = "jdk/internal/reflect";
+    const struct job_object *loader = jrt_loader_object(b->loader);
+    char one[JRT_MESSAGE_BYTES];
+    char other[JRT_MESSAGE_BYTES];
+    char place[JRT_MESSAGE_BYTES];
+    size_t length = sizeof(package) - 1;
+    const char *name = jrt_text(super->name);
+    if (!loader || strncmp(name, package, length) != 0 || strrchr(name, '/') != name + length ||
+        jrt_is_subtype(jrt_class_of(loader), jrt_known.class[JRT_DelegatingClassLoader])) {
+        return true;
+    }
+    return jrt_throw(
+        b->thread, JRT_IllegalAccessError, "class %s loaded by %s cannot access %s superclass %s",
+        building_name(b, one, sizeof(one)), jrt_loader_text(b->loader, place, sizeof(place)),
+        package, jrt_external_name(super, other, sizeof(other)));
+}
+
 static bool check_super(struct jrt_building *b, const struct jrt_class *class)
 {
     const struct jrt_class *super = b->super;
@@ -117,7 +138,7 @@ static bool check_super(struct jrt_building *b, const struct jrt_class *class)
         return jrt_throw(b->thread, JRT_IncompatibleClassChangeError,
                          "class %s cannot inherit from sealed class %s", one, other);
     }
-    return check_access(b, class, super, false);
+    return check_reflection(b, super) && check_access(b, class, super, false);
 }
 
 static bool throw_no_interface(const struct jrt_building *b, const struct jrt_class *class)

@@ -386,7 +386,7 @@ public class LinkErrors {
         make(ACC_PUBLIC | ACC_ABSTRACT | ACC_INTERFACE, "o/Face", writer -> { });
         Object[][] supers = {{"FinalSuper", "o/Final", null}, {"FaceSuper", "o/Face", null}, {"PackagedSuper", "o/Packaged", null},
             {"ClassFace", "java/lang/Object", "java/lang/String"}, {"OwnFace", "java/lang/Object", "o/Final"}, {"Itself", "q/Itself", null}, {"NoSuper", "q/Absent", null},
-            {"Hiding", "java/lang/Enum", null}, {"Inner", "java/lang/Object", "jdk/internal/misc/VM"}};
+            {"Hiding", "java/lang/Enum", null}, {"Magic", "jdk/internal/reflect/MagicAccessorImpl", null}, {"Accessor", "jdk/internal/reflect/MethodAccessorImpl", null}, {"Inner", "java/lang/Object", "jdk/internal/misc/VM"}};
         for (Object[] row : supers) {
             make(ACC_PUBLIC, "q/" + row[0], (String) row[1], row[2] == null ? null : new String[] {(String) row[2]}, writer -> method(writer, ACC_PUBLIC | ACC_STATIC, "run", "()V"));
             run("super " + row[0], "q/" + row[0]);
