@@ -134,6 +134,29 @@ static struct jrt_class *define_and_link(struct spec spec)
 
 /* -- The engine -- */
 
+/* ClassLoader.addClass: a loader's classes live as long as it does. They are kept in an array where
+ * the library has its list. */
+static bool keep(struct jrt_thread *self, struct job_object *of, struct job_object *mirror)
+{
+    enum { MOST = 128 };
+    const struct jrt_class *class = jrt_known.class[JRT_ClassLoader];
+    const struct jrt_field *field =
+        jrt_declared_field(class, jrt_symbol_of("classes"), jrt_symbol_of("Ljava/util/ArrayList;"));
+    assert_non_null(field);
+    if (!jrt_ref(of, field->offset)) {
+        jrt_set_ref(of, field->offset, (void *)jrt_new_array(self, jrt_known.class_array, MOST));
+    }
+    struct job_array *kept = (struct job_array *)jrt_ref(of, field->offset);
+    jref_t *slots = kept ? job_elements(kept) : NULL;
+    for (int i = 0; kept && i < MOST; i++) {
+        if (slots[i].word == 0) {
+            jgc_store(&kept->object, &slots[i], job_to_ref(mirror));
+            break;
+        }
+    }
+    return kept != NULL;
+}
+
 static struct spec *loadable; /* what the loader defines when it is asked, ends with no name */
 
 static bool call(struct jrt_thread *self, struct jrt_method *method, const union jrt_slot *args,
@@ -147,6 +170,8 @@ static bool call(struct jrt_thread *self, struct jrt_method *method, const union
         jrt_set_ref(receiver, JRT_AT(Throwable, detailMessage), job_from_ref(args[1].ref));
     } else if (strcmp(name, "initCause") == 0) {
         jrt_set_ref(receiver, JRT_AT(Throwable, cause), job_from_ref(args[1].ref));
+    } else if (strcmp(name, "addClass") == 0) {
+        return keep(self, receiver, job_from_ref(args[1].ref));
     } else if (strcmp(name, "loadClass") == 0) {
         job_offset_t wanted = jrt_string_symbol(job_from_ref(args[1].ref), true);
         struct jrt_class *class = NULL;
