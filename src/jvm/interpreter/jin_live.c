@@ -27,6 +27,12 @@ struct live_table {
     uint32_t insns[];
 };
 
+/* What the world is not kept waiting for: where there would be more, every slot is live. */
+enum {
+    MOST_WORDS = 4 << 20, /* of sets, of all instructions */
+    MOST_PASSES = 100     /* loops in loops need one more each */
+};
+
 struct analysis {
     struct jin_code *code;
     const struct jrt_method *method;
@@ -200,6 +206,10 @@ static bool prepare(struct analysis *a, struct jin_code *code)
                            .count = code->insn_count,
                            .slots = code->frame_slots,
                            .words = (code->frame_slots + 31) / 32};
+    a->whole = (size_t)a->count * a->words > MOST_WORDS;
+    if (a->whole) {
+        return false;
+    }
     a->in = calloc((size_t)a->count * a->words, sizeof *a->in);
     a->bytecode = calloc(a->count, sizeof *a->bytecode);
     a->scratch = calloc((size_t)a->words * 2, sizeof *a->scratch);
@@ -258,13 +268,13 @@ static void analyse(struct jin_code *code)
     if (prepare(&a, code)) {
         number_bytecodes(&a);
         bool changed = true;
-        while (changed) {
+        for (uint32_t pass = 0; changed && pass < MOST_PASSES; pass++) {
             changed = false;
             for (uint32_t i = a.count; i-- > 0;) {
                 changed = step(&a, i) || changed;
             }
         }
-        const struct live_table *table = keep(&a);
+        const struct live_table *table = changed ? NULL : keep(&a);
         kept = table != NULL ? job_offset(table) : ALL_LIVE;
     }
     free(a.in);
