@@ -103,17 +103,29 @@ static struct job_object *make_pool(struct jrt_thread *thread, unsigned pool)
                : NULL;
 }
 
+/* Of com.sun.management's kind; of java.lang.management's where that module is not there. */
+static struct jrt_method *collector_maker(struct jrt_thread *thread)
+{
+    static const char maker[] = "createGarbageCollector";
+    static const char descriptor[] = "(Ljava/lang/String;Ljava/lang/String;)"
+                                     "Ljava/lang/management/GarbageCollectorMXBean;";
+    struct jrt_method *method = jdk_management_method(thread, COLLECTOR, maker, descriptor);
+    if (method == NULL && (jrt_pending_is(thread, JRT_ClassNotFoundException) ||
+                           jrt_pending_is(thread, JRT_NoClassDefFoundError))) {
+        (void)jrt_catch(thread);
+        method = jdk_management_method(thread, HELPER, maker, descriptor);
+    }
+    return method;
+}
+
 static struct job_object *make_manager(struct jrt_thread *thread, unsigned manager)
 {
     bool collector = manager == HEAP_MANAGER;
     struct jrt_method *method =
-        collector
-            ? jdk_management_method(thread, COLLECTOR, "createGarbageCollector",
-                                    "(Ljava/lang/String;Ljava/lang/String;)Ljava/lang/management/"
-                                    "GarbageCollectorMXBean;")
-            : jdk_management_method(
-                  thread, HELPER, "createMemoryManager",
-                  "(Ljava/lang/String;)Ljava/lang/management/MemoryManagerMXBean;");
+        collector ? collector_maker(thread)
+                  : jdk_management_method(
+                        thread, HELPER, "createMemoryManager",
+                        "(Ljava/lang/String;)Ljava/lang/management/MemoryManagerMXBean;");
     struct job_object *name = method != NULL ? jrt_string_of(thread, manager_names[manager]) : NULL;
     union jrt_slot made = {.word = 0};
     bool good = name != NULL && (collector ? jrt_call(thread, method, &made, name, NULL)
