@@ -26,18 +26,34 @@ static bool give_double(union jrt_slot *result, double value)
     return true;
 }
 
+/* Beyond, the host's reduction by pi has not the digits that an argument near a multiple of it
+ * takes: StrictMath's, which the library's method calls, has. */
+static bool is_reduced_well(double argument)
+{
+    return fabs(argument) < 1e8;
+}
+
 JIS(math_sin)
 {
+    if (!is_reduced_well(args[0].d)) {
+        return false;
+    }
     return give_double(result, sin(args[0].d));
 }
 
 JIS(math_cos)
 {
+    if (!is_reduced_well(args[0].d)) {
+        return false;
+    }
     return give_double(result, cos(args[0].d));
 }
 
 JIS(math_tan)
 {
+    if (!is_reduced_well(args[0].d)) {
+        return false;
+    }
     return give_double(result, tan(args[0].d));
 }
 

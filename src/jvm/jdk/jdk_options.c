@@ -214,7 +214,7 @@ static int define(struct parser *p, const char *option ST_UNUSED, const char *va
     if (is_reserved(key)) {
         warn_reserved(p);
     } else if ((strcmp(key, "java.ext.dirs") == 0 || strcmp(key, "java.endorsed.dirs") == 0) &&
-               equals != NULL && equals[1] != '\0') {
+               equals != NULL && equals[1] != '\0' && strcmp(equals + 1, "\"\"") != 0) {
         r = st_fail(p->err, ST_EINVAL, "%s is not supported.  Use -classpath instead.", key);
     } else {
         r = jdk_property_set(p->to, key, equals != NULL ? equals + 1 : "", true);

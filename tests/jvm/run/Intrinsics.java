@@ -44,7 +44,8 @@ public class Intrinsics {
     /* ---- random arguments ---- */
 
     static final double[] DOUBLES = {0.0, -0.0, 1, -1, 0.5, 2, 10, 1000, 1e300, -1e-300, Double.MIN_VALUE, Double.MAX_VALUE,
-        Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Math.PI, 1e15, 4503599627370497.5, 2.5, -2.5};
+        Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Math.PI, 1e15, 4503599627370497.5, 2.5, -2.5,
+        0x1.81ae0dffa3b33p959, -0x1.6ac5b262ca1ffp849, 0x1.604759040fb6fp68};
 
     static double someDouble() {
         return random.nextInt(3) == 0 ? DOUBLES[random.nextInt(DOUBLES.length)] : random.nextGaussian() * Math.scalb(1.0, random.nextInt(60) - 30);
