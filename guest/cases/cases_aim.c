@@ -318,6 +318,10 @@ static bool segments_allow(const struct cases_case *c)
             uint64_t offset = linear(c) - cases_base(c, insn->mem.seg);
 
             size += is_string_of_bits ? 0x400 / 8 : 0;
+            /* Bits beyond the address size are at the segment's beginning. */
+            if (is_string_of_bits && offset + size - 1 > address_mask(c)) {
+                return false;
+            }
             if (!is_allowed(c, insn->mem.seg, (uint32_t)offset, size, o->access | X86_READ)) {
                 return false;
             }

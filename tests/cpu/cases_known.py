@@ -11,7 +11,7 @@ COMPATIBLE = ("c16_0", "c16_3", "c32_0", "c32_3")
 WIDE = ("64_0", "64_3")
 LONG = COMPATIBLE + WIDE
 FAR = "callf jmpf retf iret int int3 into int1 les lds lss lfs lgs mov pop"
-UNALIGNED = f"{FAR} ins lar lsl verr verw sgdt sidt smsw"
+UNALIGNED = f"{FAR} ins outs pushf popf lar lsl verr verw sgdt sidt sldt str smsw"
 DB, BP, UD, NP, SS, GP, PF, AC = 1, 3, 6, 11, 12, 13, 14, 17
 NO_ERROR = 0xffffffff
 
@@ -27,6 +27,7 @@ TRANSFERRED = f"{FAULT} flags rsp cs ss stack"
 CR0_BITS, DR6_BITS, DR7_BITS = 0xe005003f, 0xe00f, 0xffff23ff
 CARRY_AND_OVERFLOW, ARITHMETIC, INTERRUPTS, VM, WRITE = 0x801, 0x8d5, 0x200, 0x20000, 2
 UPPER = 0xffff0000
+BOTH_L_AND_D = 0x138  # the selector of CASES_CODE_L_AND_D
 
 
 class Both:
@@ -75,9 +76,12 @@ KNOWN = [
      "without a change of level a stack of the IST leaves SS alone (SDM 3A 6.14.4, 6.14.5)"),
     ("QEMU KVM", "callf jmpf iret", f"{LOW} tables", lambda b: b.flips(UPPER, *LOW.split()),
      "the upper halves of registers after a switch to a task of the 286 are undefined (SDM 3A 7.6)"),
-    ("QEMU KVM", "callf jmpf retf", f"{FAULT} rsp cs", lambda b: either(b, GP),
-     "QEMU checks neither that code of long mode has one of L and D, nor all of a descriptor's rights (SDM 2A CALL, JMP)"),
-    ("QEMU KVM", "callf", f"{TRANSFERRED}", lambda b: b.same("flags"),
+    ("QEMU KVM", "callf jmpf retf", f"{FAULT} rsp cs stack",
+     lambda b: b.mode in LONG and b.vectors(GP, None) and b.mine["error"] == BOTH_L_AND_D,
+     "QEMU runs code of long mode that has both of L and D (SDM 2A CALL, JMP)"),
+    ("QEMU KVM", "callf jmpf", "error", lambda b: both(b, GP) and b.mine["error"] == 0,
+     "QEMU names the code where an offset is behind its limit (SDM 2A CALL, JMP: #GP(0))"),
+    ("QEMU KVM", "callf", "rip rsp cs ss stack tables", lambda b: both(b, BP) and not b.same("cs"),
      "QEMU enters conforming code through a gate at the code's level; it runs at the caller's (SDM 3A 5.8.4)"),
     ("QEMU KVM", "clflush clflushopt clwb", "tables", lambda b: both(b, BP),
      "QEMU does nothing; the line is accessed as a byte is read (SDM 2A CLFLUSH)"),
@@ -93,6 +97,8 @@ KNOWN = [
     ("QEMU KVM", "int1", "vector rip", lambda b: b.vectors(DB, UD), "QEMU refuses INT1 (SDM 2A INT1)"),
     ("QEMU", "mov", "cr0", lambda b: b.mine["cr0"] & CR0_BITS == b.other["cr0"] & CR0_BITS,
      "reserved bits of CR0 read as zero (SDM 3A 2.5)"),
+    ("QEMU", "mov", "vector error rip flags", lambda b: b.mode == "64_0" and b.vectors(GP, BP) and "22" in b.case.bytes,
+     "bits of CR8 from 4 on are reserved (SDM 3A 2.5)"),
     ("QEMU KVM", "mov", "dr6 dr7", lambda b: b.flips(~DR6_BITS, "dr6") and b.flips(~DR7_BITS, "dr7"),
      "reserved bits of DR6 and DR7 read as they are fixed (SDM 3B 18.2)"),
     ("QEMU KVM", "lss lfs lgs", LOADED, lambda b: b.mode in WIDE,
@@ -141,14 +147,14 @@ KNOWN = [
      "QEMU reads what is read and written, and then writes it: the fault is that of a write (SDM 3A 4.7)"),
     ("QEMU KVM", None, f"{DONE} cs es ss ds fs gs fs_base gs_base",
      lambda b: b.vectors(AC, None) and b.mine["error"] == 0 and (b.mode == "v86" or b.op in UNALIGNED.split()),
-     "QEMU checks no alignment in virtual-8086 mode, nor that of INS, of far pointers and of system instructions' operands "
-     "(SDM 3A 6.15, #AC)"),
-    ("QEMU KVM", None, "vector", lambda b: b.mode in WIDE and b.vectors(SS, GP),
+     "QEMU checks no alignment in virtual-8086 mode, nor that of far pointers, of INS, OUTS, PUSHF and POPF, and of system "
+     "instructions' operands (SDM 3A 6.15, #AC)"),
+    ("QEMU KVM", None, "vector error", lambda b: b.mode in WIDE and b.vectors(SS, GP) and b.mine["error"] == 0,
      "a stack that is not canonical is #SS (SDM 3A 6.15)"),
     ("QEMU KVM", None, "vector error cr2",
      lambda b: b.mode in WIDE and b.vectors(GP, PF) and b.other["cr2"] & ~0xf == 0x7ffffffffff0,
      "QEMU looks only where an operand begins for whether it is canonical (SDM 1 3.3.7.1)"),
-    ("QEMU KVM", None, DONE, lambda b: b.mode in WIDE and b.prefixed("26", "2e", "36", "3e"),
+    ("QEMU KVM", None, f"{DONE} cr0", lambda b: b.mode in WIDE and b.prefixed("26", "2e", "36", "3e"),
      "QEMU adds the base of a segment for a prefix that 64-bit mode ignores (SDM 1 3.4.4)"),
 
     ("Bochs", "les lds lss lfs lgs", "tables", lambda b: True,
