@@ -71,8 +71,9 @@ void *jdk_verify_library(struct st_err *err);
 
 /* The hooks of jrt_options. */
 bool jdk_find_native(struct jrt_thread *thread, struct jrt_method *method);
+/* -verbose:jni: a line about a native method that was found. */
+void jdk_log_native(const char *what, const struct jrt_method *method, const char *after);
 bool jdk_verify_old(struct jrt_thread *thread, struct jrt_class *class, const char *reason);
-void jdk_log_line(const char *tag, const char *line);
 void jdk_collected(const struct jgc_pause *pause);
 void jdk_handler_threw(const struct jrt_thread *thread, const struct job_object *thrown);
 /* -XX:+ExitOnOutOfMemoryError: ends the process with code 3, without shutdown hooks. */

@@ -84,6 +84,8 @@ static const struct honoured {
     {"MinRAMPercentage", MEMBER(min_ram_percent), 8, 0, false, 0, 100},
     {"PrintCommandLineFlags", MEMBER(print_given_flags), 1, 0, false, NO_LIMIT},
     {"PrintFlagsFinal", MEMBER(print_flags), 1, 0, false, NO_LIMIT},
+    {"PrintGC", MEMBER(print_gc), 1, 0, false, NO_LIMIT},
+    {"PrintGCDetails", MEMBER(print_gc_details), 1, 0, false, NO_LIMIT},
     {"PrintVMOptions", MEMBER(print_options), 1, 0, false, NO_LIMIT},
     {"ReduceSignalUsage", MEMBER(reduce_signals), 1, 0, false, NO_LIMIT},
     {"ShowCodeDetailsInExceptionMessages", MEMBER(show_code_details), 1, 0, false, NO_LIMIT},
@@ -94,6 +96,15 @@ static const struct honoured {
 #undef MEMBER
 #undef NO_LIMIT
 static_assert(ST_COUNT(honoured) <= 64, "a bit of given_flags for each");
+
+/* What people must not believe to be there. */
+static const struct {
+    const char *name, *what;
+} absent[] = {
+    {"HeapDumpAfterFullGC", "heap dumps are"},        {"HeapDumpBeforeFullGC", "heap dumps are"},
+    {"HeapDumpOnOutOfMemoryError", "heap dumps are"}, {"FlightRecorder", "flight recording is"},
+    {"ManagementServer", "the management agent is"},
+};
 
 /* ---- names ---- */
 
@@ -122,10 +133,8 @@ static bool find_name(const char *text, size_t length, struct known *ret)
     return false;
 }
 
-/* How alike two names are: the share of pairs of letters in the one that are in the other. */
-static double likeness(const char *one, size_t length, const char *other)
+double jdk_likeness(const char *one, size_t length, const char *other, size_t other_length)
 {
-    size_t other_length = strlen(other);
     unsigned hits = 0;
     for (size_t i = 0; i + 1 < length; i++) {
         for (size_t k = 0; k + 1 < other_length; k++) {
@@ -156,16 +165,17 @@ static int unknown(struct jdk_flag_reader *reader, const char *text, size_t leng
     int r = st_fail(err, ST_EINVAL, "Unrecognized VM option '%s'", text);
     for (const char *entry = names; *entry != '\0'; entry += strlen(entry) + 1) {
         read_entry(entry, &flag);
-        double like = is_locked(reader, &flag) ? 0 : likeness(text, length, flag.name);
+        double like =
+            is_locked(reader, &flag) ? 0 : jdk_likeness(text, length, flag.name, strlen(flag.name));
         if (like > most) {
             most = like;
             best = flag;
         }
     }
-    if (err != NULL && best.name != NULL) {
+    if (best.name != NULL) {
         bool truth = strcmp(best.type, "bool") == 0;
-        (void)snprintf(err->hint, sizeof err->hint, "Did you mean '%s%s%s'? ", truth ? "(+/-)" : "",
-                       best.name, truth ? "" : "=<value>");
+        st_hint(err, "Did you mean '%s%s%s'? ", truth ? "(+/-)" : "", best.name,
+                truth ? "" : "=<value>");
     }
     return r;
 }
@@ -307,6 +317,31 @@ static void warn_ignored(struct jdk_flag_reader *reader, const char *text)
     }
 }
 
+/* False: it is none of those. */
+static bool warn_absent(const char *name)
+{
+    for (unsigned i = 0; i < ST_COUNT(absent); i++) {
+        if (strcmp(absent[i].name, name) == 0) {
+            jdk_print(stderr, JDK_VM_NAME " warning: -XX:+%s: %s not in this virtual machine yet\n",
+                      name, absent[i].what);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Collectors that were chosen: more than one is an error, though there is only ours. */
+static void note_collector(struct jdk_flag_reader *reader, const char *name, bool on)
+{
+    static const char *const collectors[] = {"UseEpsilonGC", "UseG1GC",         "UseParallelGC",
+                                             "UseSerialGC",  "UseShenandoahGC", "UseZGC"};
+    for (unsigned i = 0; i < ST_COUNT(collectors); i++) {
+        if (strcmp(collectors[i], name) == 0) {
+            reader->collectors = (reader->collectors & ~(1u << i)) | (unsigned)on << i;
+        }
+    }
+}
+
 static void switch_flag(struct jdk_flag_reader *reader, const struct known *flag,
                         const struct honoured *to, bool on, const char *text)
 {
@@ -318,7 +353,8 @@ static void switch_flag(struct jdk_flag_reader *reader, const struct known *flag
         reader->experimental = on;
     } else if (strcmp(flag->name, "IgnoreUnrecognizedVMOptions") == 0) {
         reader->lenient = on;
-    } else {
+    } else if (!on || !warn_absent(flag->name)) {
+        note_collector(reader, flag->name, on);
         warn_ignored(reader, text);
     }
 }
@@ -391,7 +427,7 @@ static int take_known(struct jdk_flag_reader *reader, const struct known *flag, 
         return 0;
     }
     int r = set_value(reader, to, flag, equals + 1, text, err);
-    if (r >= 0 && to == NULL) {
+    if (r >= 0 && to == NULL && strcmp(flag->name, "HeapDumpPath") != 0) { /* said with the dumps */
         warn_ignored(reader, all);
     }
     return r;

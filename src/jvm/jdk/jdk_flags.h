@@ -16,10 +16,15 @@ struct jdk_flag_reader {
     bool lenient;                  /* -XX:+IgnoreUnrecognizedVMOptions, or the embedder's wish */
     bool diagnostic, experimental; /* unlocked */
     bool warned;
+    unsigned collectors; /* a bit for each that was chosen */
 };
 
 /* A size with k, m, g or t behind it; false: it is none. */
 bool jdk_parse_size(const char *text, uint64_t *ret_number);
+
+/* How alike two names are, from 0: the share of pairs of letters in the one that are in the other.
+ */
+double jdk_likeness(const char *one, size_t length, const char *other, size_t other_length);
 
 /* Takes what follows -XX:. A failure's message is HotSpot's, the hint is "Did you mean", which
  * HotSpot ends without a new line. */

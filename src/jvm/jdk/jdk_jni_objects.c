@@ -322,6 +322,7 @@ static bool register_one(struct jrt_thread *thread, struct jrt_class *class,
                          jrt_external_name(class, text, sizeof text), row->name, row->signature,
                          method != NULL ? ": it is not native" : "");
     }
+    jdk_log_native("Registering JNI", method, "");
     /* What the machine supplies itself stays: the library registers its own tables over JVM_
      * functions. */
     if (jdk_fast_find(method) == NULL) {

@@ -14,6 +14,7 @@
 #include "jvm/classfile/jcf_utf8.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_fast.h"
+#include "jvm/jdk/jdk_log.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_loader.h"
@@ -98,6 +99,16 @@ static bool not_found(struct jrt_thread *thread, const struct jrt_method *method
     return jrt_throw(thread, JRT_UnsatisfiedLinkError, "'%s'", text);
 }
 
+void jdk_log_native(const char *what, const struct jrt_method *method, const char *after)
+{
+    char name[512];
+    if (jdk_log_wants("jni,resolve")) {
+        (void)jrt_external_name(jrt_class_at(method->class_at), name, sizeof name);
+        jdk_log_print(JDK_LOG_DEBUG, "jni,resolve", "[%s native method %s.%s%s]", what, name,
+                      jrt_text(method->name), after);
+    }
+}
+
 bool jdk_find_native(struct jrt_thread *thread, struct jrt_method *method)
 {
     void *function = NULL;
@@ -121,6 +132,7 @@ bool jdk_find_native(struct jrt_thread *thread, struct jrt_method *method)
     if (function == NULL) {
         return not_found(thread, method);
     }
+    jdk_log_native("Dynamic-linking", method, " ... JNI");
     __atomic_store_n(&method->native, (uint64_t)(uintptr_t)function, __ATOMIC_RELEASE);
     return true;
 }

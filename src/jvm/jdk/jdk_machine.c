@@ -84,14 +84,6 @@ uint64_t jdk_uptime_ns(void)
     return os_monotonic_ns() - started_ns;
 }
 
-void jdk_log_line(const char *tag, const char *line)
-{
-    uint64_t ms = jdk_uptime_ns() / 1000000;
-    jdk_print(stdout, "[%llu.%03llus][info][%s] %s\n", (unsigned long long)(ms / 1000),
-              (unsigned long long)(ms % 1000), tag, line);
-    (void)fflush(stdout);
-}
-
 bool jdk_assertions_of(const struct jrt_class *class)
 {
     const char *name = jrt_text(class->name);

@@ -12,6 +12,7 @@
 #include "jvm/gc/jgc.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_flags.h"
+#include "jvm/jdk/jdk_log.h"
 #include "jvm/jdk/jvm.h"
 #include "jvm/object/job_meta.h"
 #include "jvm/runtime/jrt_alloc.h"
@@ -352,26 +353,28 @@ static jint long_attributes(JNIEnv *env, jobject of, const jint *which, jint cou
     return known;
 }
 
-static bool *switch_of(jint which)
+/* The log lines that a switch is about; NULL: it is none. */
+static const char *switch_of(jint which, bool **ret_switch)
 {
-    return which == VERBOSE_GC      ? &jrt_options.log_gc
-           : which == VERBOSE_CLASS ? &jrt_options.log_class
-                                    : NULL;
+    *ret_switch = which == VERBOSE_GC ? &jrt_options.log_gc : &jrt_options.log_class;
+    return which == VERBOSE_GC ? "gc" : which == VERBOSE_CLASS ? "class,load" : NULL;
 }
 
 static jboolean bool_attribute(JNIEnv *env ST_UNUSED, jint which)
 {
-    const bool *is = switch_of(which);
-    return is != NULL ? __atomic_load_n(is, __ATOMIC_RELAXED)
-                      : which == CPU_TIME || which == ALLOCATED;
+    bool *is;
+    return switch_of(which, &is) != NULL ? __atomic_load_n(is, __ATOMIC_RELAXED)
+                                         : which == CPU_TIME || which == ALLOCATED;
 }
 
 /* What it was. Those that are no switches stay what they are. */
 static jboolean set_bool_attribute(JNIEnv *env, jint which, jboolean on)
 {
     jboolean before = bool_attribute(env, which);
-    bool *is = switch_of(which);
-    if (is != NULL) {
+    bool *is;
+    const char *tags = switch_of(which, &is);
+    if (tags != NULL) {
+        jdk_log_set(tags, on != 0);
         __atomic_store_n(is, on != 0, __ATOMIC_RELAXED);
     }
     return before;

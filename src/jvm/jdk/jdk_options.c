@@ -6,17 +6,22 @@
 #include "jvm/jdk/jdk_options.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/heap.h"
 #include "jvm/gc/jgc.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_cgroup.h"
 #include "jvm/jdk/jdk_flags.h"
+#include "jvm/jdk/jdk_log.h"
+#include "os/os_file.h"
 
 enum {
     STACK_DEFAULT = 1 << 20,
@@ -33,6 +38,7 @@ struct parser {
     struct st_err *err;
     bool warned_reserved, base_patched;
     struct jdk_flag_reader flags;
+    bool in_file;         /* of -XX:VMOptionsFile */
     uint32_t numbered[8]; /* of jdk.module.addreads.N and its like */
     uint32_t boot_appends, patches;
 };
@@ -202,23 +208,30 @@ static void warn_reserved(struct parser *p)
     p->warned_reserved = true;
 }
 
-static int define(struct parser *p, const char *option ST_UNUSED, const char *value)
+static int define_key(struct parser *p, const char *option, const char *key, const char *value)
 {
-    const char *equals = strchr(value, '=');
-    size_t length = equals != NULL ? (size_t)(equals - value) : strlen(value);
-    char *key = strndup(value, length);
-    if (key == NULL) {
-        return -ST_ENOMEM;
-    }
-    int r = 0;
+    bool empty = *value == '\0' || strcmp(value, "\"\"") == 0;
     if (is_reserved(key)) {
         warn_reserved(p);
-    } else if ((strcmp(key, "java.ext.dirs") == 0 || strcmp(key, "java.endorsed.dirs") == 0) &&
-               equals != NULL && equals[1] != '\0' && strcmp(equals + 1, "\"\"") != 0) {
-        r = st_fail(p->err, ST_EINVAL, "%s is not supported.  Use -classpath instead.", key);
-    } else {
-        r = jdk_property_set(p->to, key, equals != NULL ? equals + 1 : "", true);
+        return 0;
     }
+    if (strcmp(key, "java.ext.dirs") == 0 && !empty) {
+        return st_fail(p->err, ST_ERANGE, "%s is not supported.  Use -classpath instead.", option);
+    }
+    if (strcmp(key, "java.endorsed.dirs") == 0 && !empty) {
+        return st_fail(p->err, ST_ERANGE,
+                       "%s is not supported. Endorsed standards and standalone APIs\n"
+                       "in modular form will be supported via the concept of upgradeable modules.",
+                       option);
+    }
+    return jdk_property_set(p->to, key, value, true);
+}
+
+static int define(struct parser *p, const char *option, const char *value)
+{
+    const char *equals = strchr(value, '=');
+    char *key = strndup(value, equals != NULL ? (size_t)(equals - value) : strlen(value));
+    int r = key != NULL ? define_key(p, option, key, equals != NULL ? equals + 1 : "") : -ST_ENOMEM;
     free(key);
     return r;
 }
@@ -262,12 +275,11 @@ static int native_access(struct parser *p, const char *option ST_UNUSED, const c
 }
 
 /* MODULE=PATH: the boot loader looks there for classes of its modules. */
-static int patch_module(struct parser *p, const char *option, const char *value)
+static int patch_module(struct parser *p, const char *option ST_UNUSED, const char *value)
 {
     static const char base[] = "java.base=";
     if (strchr(value, '=') == NULL) {
-        return st_fail(p->err, ST_EINVAL, "Missing '=' in --patch-module specification: %s",
-                       option);
+        return st_fail(p->err, ST_ERANGE, "Missing '=' in --patch-module specification");
     }
     if (strncmp(value, base, sizeof base - 1) == 0) {
         if (p->base_patched) {
@@ -329,6 +341,47 @@ static int refused(struct parser *p, const char *option, const char *value ST_UN
                    option);
 }
 
+static int no_archive(struct parser *p, const char *option, const char *value ST_UNUSED)
+{
+    return st_fail(p->err, ST_EUNSUPPORTED,
+                   "%s: archives of classes are not in this virtual machine yet", option);
+}
+
+/* -Xbootclasspath: and /p: */
+static int gone(struct parser *p, const char *option, const char *value ST_UNUSED)
+{
+    return st_fail(p->err, ST_ERANGE, "%.*s is no longer a supported option.",
+                   (int)strcspn(option, ":"), option);
+}
+
+static int unknown_of(struct parser *p, const char *option, const char *value ST_UNUSED)
+{
+    return p->flags.lenient ? 0
+                            : st_fail(p->err, ST_EINVAL, "Unrecognized %s option: %s",
+                                      option[2] == 'c' ? "check" : "verification", option);
+}
+
+/* -XX:Flags=FILE: flags without -XX:, a # begins a comment. */
+static int flags_file(struct parser *p, const char *option ST_UNUSED, const char *path)
+{
+    enum { FILE_BYTES = 1 << 20 };
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(FILE_BYTES);
+    if (os_read_file(AT_FDCWD, path, &text) < 0) {
+        return st_fail(p->err, ST_ENOENT, "Could not open settings file %s", path);
+    }
+    char *whole = strdup(st_buf_string(&text));
+    char *rest = whole;
+    int r = whole != NULL ? 0 : -ST_ENOMEM;
+    for (char *line; r >= 0 && (line = strsep(&rest, "\n")) != NULL;) {
+        line[strcspn(line, "#")] = '\0';
+        for (char *flag; r >= 0 && (flag = strsep(&line, " \t\r")) != NULL;) {
+            r = *flag != '\0' ? jdk_flag_take(&p->flags, flag, p->err) : 0;
+        }
+    }
+    free(whole);
+    return r;
+}
+
 /* ---- assertions: -ea[:package...|:class] ---- */
 
 static int assertion(struct parser *p, bool enable, const char *of)
@@ -363,6 +416,68 @@ static int enable_assertions(struct parser *p, const char *option ST_UNUSED, con
 static int disable_assertions(struct parser *p, const char *option ST_UNUSED, const char *value)
 {
     return assertion(p, false, value);
+}
+
+/* ---- logs ---- */
+
+/* -Xlog's older names. */
+static int log_as(struct parser *p, const char *text)
+{
+    return jdk_log_option(text, &p->to->printed, p->err);
+}
+
+static int log_verbose(struct parser *p, const char *what)
+{
+    static const char *const names[][2] = {{"", ":class+load,class+unload"},
+                                           {":class", ":class+load,class+unload"},
+                                           {":module", ":module+load,module+unload"},
+                                           {":gc", ":gc"},
+                                           {":jni", ":jni+resolve=debug"}};
+    for (unsigned i = 0; i < ST_COUNT(names); i++) {
+        if (strcmp(names[i][0], what) == 0) {
+            return log_as(p, names[i][1]);
+        }
+    }
+    return 0; /* as HotSpot takes it */
+}
+
+static int log_gc(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    char *text = NULL;
+    jdk_log_print(JDK_LOG_WARNING, "gc", "-Xloggc is deprecated. Will use -Xlog:gc:%s instead.",
+                  value);
+    if (asprintf(&text, ":gc:%s", value) < 0) {
+        return -ST_ENOMEM;
+    }
+    int r = log_as(p, text);
+    free(text);
+    return r;
+}
+
+static int log_option(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return log_as(p, value);
+}
+
+static int verbose(struct parser *p, const char *option ST_UNUSED, const char *value)
+{
+    return log_verbose(p, value);
+}
+
+/* -XX:+PrintGC and PrintGCDetails, once all flags are known. */
+static int log_flags(struct parser *p)
+{
+    const bool wanted[] = {p->to->print_gc, p->to->print_gc_details};
+    static const char *const names[][2] = {{"PrintGC", ":gc"}, {"PrintGCDetails", ":gc*"}};
+    int r = 0;
+    for (unsigned i = 0; r >= 0 && i < ST_COUNT(names); i++) {
+        if (wanted[i]) {
+            jdk_log_print(JDK_LOG_WARNING, "gc", "-XX:+%s is deprecated. Will use -Xlog%s instead.",
+                          names[i][0], names[i][1]);
+            r = log_as(p, names[i][1]);
+        }
+    }
+    return r;
 }
 
 /* ---- the tables ---- */
@@ -400,40 +515,45 @@ static const struct {
     {"-XX:StartFlightRecording", refused},
     {"-XX:FlightRecorderOptions", refused},
     {"-Xrun", refused},
+    {"-verbose", verbose},
+    {"-Xloggc:", log_gc},
+    {"-Xlog", log_option},
     {"-Xdebug", ignored},
-    {"-Xshare:", ignored},
+    {"-Xshare:dump", no_archive},
+    {"-Xmaxf", ignored},
+    {"-Xminf", ignored},
+    {"-Xmaxjitcodesize", ignored},
+    {"-Xbootclasspath:", gone},
+    {"-Xbootclasspath/p:", gone},
     {"-XX:SharedArchiveFile", ignored},
-    {"-Xcheck:jni", ignored},
-    {"-XX:Flags=", ignored},
+    {"-Xcheck:", unknown_of},
+    {"-Xverify:", unknown_of},
+    {"-XX:Flags=", flags_file},
 };
-
-/* -Xlog:TAGS...: gc, class+load and init are known; other tags have nothing to say. */
-static void log_option(struct parser *p, const char *what)
-{
-    if (strncmp(what, "gc", 2) == 0) {
-        p->to->log_gc = true;
-    } else if (strncmp(what, "class", 5) == 0) {
-        p->to->log_class = true;
-    } else if (strncmp(what, "startuptime", 11) == 0 || strncmp(what, "init", 4) == 0) {
-        p->to->log_init = true;
-    }
-}
 
 /* Options that are one word. False: not one of them. */
 static bool word(struct parser *p, const char *option)
 {
     struct jdk_options *to = p->to;
     static const char *const accepted[] = {
-        "-Xint",           "-Xmixed",        "-Xcomp",  "-Xbatch",
-        "-Xnoclassgc",     "-Xincgc",        "-Xprof",  "-Xinternalversion",
-        "-Xfuture",        "-XshowSettings", "-Xdiag",  "-Xverify",
-        "-Xverify:remote", "-Xverify:all",   "-client", "-server"};
+        "-Xint",           "-Xmixed",      "-Xcomp",       "-Xbatch",  "-Xnoclassgc",
+        "-Xshare:on",      "-Xshare:off",  "-Xshare:auto", "-Xfuture", "-Xverify",
+        "-Xverify:remote", "-Xverify:all", "-client",      "-server"};
     for (unsigned i = 0; i < ST_COUNT(accepted); i++) {
         if (strcmp(option, accepted[i]) == 0) {
             return true;
         }
     }
-    if (strcmp(option, "-Xrs") == 0) {
+    if (strcmp(option, "-Xprof") == 0) {
+        jdk_print(stderr,
+                  JDK_VM_NAME " warning: Ignoring option -Xprof; support was removed in 10.0\n");
+    } else if (strcmp(option, "-Xcheck:jni") == 0) {
+        jdk_print(stderr, JDK_VM_NAME " warning: -Xcheck:jni: calls are not checked here\n");
+    } else if (strcmp(option, "-Xinternalversion") == 0) {
+        jdk_print(stdout, "%s (%s) for linux-amd64, built with %s\n", JDK_VM_NAME, STRATA_VERSION,
+                  __VERSION__);
+        to->printed = true;
+    } else if (strcmp(option, "-Xrs") == 0) {
         to->reduce_signals = true;
     } else if (strcmp(option, "-Xverify:none") == 0) {
         to->verify_other = false;
@@ -447,16 +567,8 @@ static bool word(struct parser *p, const char *option)
         to->system_assertions = true;
     } else if (strcmp(option, "-dsa") == 0 || strcmp(option, "-disablesystemassertions") == 0) {
         to->system_assertions = false;
-    } else if (strcmp(option, "-verbose") == 0 || strcmp(option, "-verbose:class") == 0) {
-        to->log_class = true;
-    } else if (strcmp(option, "-verbose:gc") == 0) {
-        to->log_gc = true;
-    } else if (strcmp(option, "-verbose:jni") == 0) {
-        to->log_jni = true;
-    } else if (strncmp(option, "-Xlog:", 6) == 0) {
-        log_option(p, option + 6);
     } else {
-        return strcmp(option, "-Xlog") == 0 || strncmp(option, "-Xlog:disable", 13) == 0;
+        return false;
     }
     return true;
 }
@@ -484,24 +596,32 @@ static int take(struct parser *p, const char *option)
     return p->flags.lenient ? 0 : st_fail(p->err, ST_EINVAL, "Unrecognized option: %s", option);
 }
 
-/* Options of an environment variable: separated by white space, parts may stand in quotes. */
-static int take_variable(struct parser *p, const char *name)
+static int take_file(struct parser *p, const char *path);
+
+/* One option as it was given: noted, then taken. */
+static int take_given(struct parser *p, const char *option)
 {
-    const char *text = getenv(name);
-    char *option = NULL;
-    int r = 0;
-    if (text == NULL || geteuid() != getuid() || getegid() != getgid()) {
-        return 0;
+    static const char file[] = "-XX:VMOptionsFile=";
+    if (strncmp(option, file, sizeof file - 1) == 0) {
+        return p->in_file ? st_fail(p->err, ST_EINVAL,
+                                    "A VM options file may not refer to a VM options file. "
+                                    "Specification of '-XX:VMOptionsFile=%s' is an error.",
+                                    option + sizeof file - 1)
+                          : take_file(p, option + sizeof file - 1);
     }
-    jdk_print(stderr, "Picked up %s: %s\n", name, text);
-    option = malloc(strlen(text) + 1);
-    if (option == NULL) {
-        return -ST_ENOMEM;
-    }
-    while (r >= 0 && *text != '\0') {
+    int r = append(&p->to->arguments, p->to->argument_count, option);
+    p->to->argument_count += r >= 0;
+    return r >= 0 ? take(p, option) : r;
+}
+
+/* Options in a text: separated by white space, parts may stand in quotes. `name` says whose. */
+static int take_text(struct parser *p, const char *name, const char *text)
+{
+    char *option = malloc(strlen(text) + 1);
+    int r = option != NULL ? 0 : -ST_ENOMEM;
+    while (r >= 0 && *(text += strspn(text, " \t\n\r\f\v")) != '\0') {
         size_t length = 0;
         char quote = 0;
-        text += strspn(text, " \t\n\r\f\v");
         for (; *text != '\0' && (quote != 0 || !isspace((unsigned char)*text)); text++) {
             if (quote != 0 ? *text == quote : *text == '"' || *text == '\'') {
                 quote = quote != 0 ? 0 : *text;
@@ -510,12 +630,63 @@ static int take_variable(struct parser *p, const char *name)
             }
         }
         option[length] = '\0';
-        if (length != 0) {
-            r = take(p, option);
-        }
+        r = quote == 0 ? take_given(p, option)
+                       : st_fail(p->err, ST_EINVAL, "Unmatched quote in %s", name);
     }
     free(option);
     return r;
+}
+
+static int take_file(struct parser *p, const char *path)
+{
+    enum { FILE_BYTES = 1 << 20 };
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(FILE_BYTES);
+    if (os_read_file(AT_FDCWD, path, &text) < 0) {
+        return st_fail(p->err, ST_ENOENT, "Could not open options file '%s'", path);
+    }
+    p->in_file = true;
+    int r = take_text(p, path, st_buf_string(&text));
+    p->in_file = false;
+    return r;
+}
+
+static int take_variable(struct parser *p, const char *name)
+{
+    const char *text = getenv(name);
+    if (text == NULL || geteuid() != getuid() || getegid() != getgid()) {
+        return 0;
+    }
+    jdk_print(stderr, "Picked up %s: %s\n", name, text);
+    return take_text(p, name, text);
+}
+
+static bool is_lenient(const JavaVMInitArgs *arguments)
+{
+    static const char word[] = "-XX:+IgnoreUnrecognizedVMOptions";
+    static const char *const variables[] = {"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"};
+    bool lenient = arguments->ignoreUnrecognized != 0;
+    for (jint i = 0; i < arguments->nOptions; i++) { /* wherever it stands, it holds for all */
+        lenient = lenient || strcmp(arguments->options[i].optionString, word) == 0;
+    }
+    for (unsigned i = 0; i < ST_COUNT(variables); i++) {
+        const char *text = getenv(variables[i]);
+        lenient = lenient || (text != NULL && strstr(text, word) != NULL);
+    }
+    return lenient;
+}
+
+static int take_argument(struct parser *p, const JavaVMOption *option)
+{
+    if (strcmp(option->optionString, "vfprintf") == 0) {
+        p->to->print = (int (*)(void *, const char *, va_list))option->extraInfo;
+    } else if (strcmp(option->optionString, "exit") == 0) {
+        p->to->exit = (void (*)(jint))option->extraInfo;
+    } else if (strcmp(option->optionString, "abort") == 0) {
+        p->to->abort = (void (*)(void))option->extraInfo;
+    } else {
+        return take_given(p, option->optionString);
+    }
+    return 0;
 }
 
 static void defaults(struct jdk_options *options)
@@ -600,39 +771,25 @@ static int check_sizes(struct jdk_options *options, struct st_err *err)
     return 0;
 }
 
-static int take_argument(struct parser *p, const JavaVMOption *option)
-{
-    if (strcmp(option->optionString, "vfprintf") == 0) {
-        p->to->print = (int (*)(void *, const char *, va_list))option->extraInfo;
-    } else if (strcmp(option->optionString, "exit") == 0) {
-        p->to->exit = (void (*)(jint))option->extraInfo;
-    } else if (strcmp(option->optionString, "abort") == 0) {
-        p->to->abort = (void (*)(void))option->extraInfo;
-    } else {
-        int r = append(&p->to->arguments, p->to->argument_count, option->optionString);
-        p->to->argument_count += r >= 0;
-        return r >= 0 ? take(p, option->optionString) : r;
-    }
-    return 0;
-}
-
 int jdk_options_parse(const JavaVMInitArgs *arguments, struct jdk_options *ret_options,
                       struct st_err *err)
 {
     struct parser p = {.to = ret_options,
                        .err = err,
-                       .flags = {.to = ret_options, .lenient = arguments->ignoreUnrecognized != 0}};
+                       .flags = {.to = ret_options, .lenient = is_lenient(arguments)}};
     defaults(ret_options);
-    for (jint i = 0; i < arguments->nOptions; i++) { /* wherever it stands, it holds for all */
-        p.flags.lenient = p.flags.lenient || strcmp(arguments->options[i].optionString,
-                                                    "-XX:+IgnoreUnrecognizedVMOptions") == 0;
-    }
     int r = take_variable(&p, "JAVA_TOOL_OPTIONS");
     for (jint i = 0; r >= 0 && i < arguments->nOptions; i++) {
         r = take_argument(&p, &arguments->options[i]);
     }
     if (r >= 0) {
         r = take_variable(&p, "_JAVA_OPTIONS");
+    }
+    if (r >= 0) {
+        r = log_flags(&p);
+    }
+    if (r >= 0 && (p.flags.collectors & (p.flags.collectors - 1)) != 0) {
+        r = st_fail(err, ST_ELIMIT, "Multiple garbage collectors selected");
     }
     if (r >= 0) {
         r = check_sizes(ret_options, err);

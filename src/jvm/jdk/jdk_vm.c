@@ -13,6 +13,7 @@
 #include "jvm/jdk/jdk_boot.h"
 #include "jvm/jdk/jdk_flags.h"
 #include "jvm/jdk/jdk_jni.h"
+#include "jvm/jdk/jdk_log.h"
 #include "jvm/jdk/jdk_options.h"
 #include "jvm/jdk/jdk_properties.h"
 #include "jvm/runtime/jrt_exec.h"
@@ -190,10 +191,13 @@ JavaVM *jdk_java_vm(void)
 
 /* ---- creation ---- */
 
-/* "Error occurred during initialization of VM" and why; ends the process, as embedders expect. */
+/* "Error occurred during initialization of VM" and why, unless the library has said it; ends the
+ * process, as embedders expect. */
 ST_NORETURN static void fail_to_start(struct jrt_thread *thread, const char *message)
 {
-    jdk_print(stdout, "Error occurred during initialization of VM\n");
+    if (message != NULL || (thread != NULL && jrt_failed(thread))) {
+        jdk_print(stdout, "Error occurred during initialization of VM\n");
+    }
     if (message != NULL) {
         jdk_print(stdout, "%s\n", message);
     }
@@ -214,9 +218,10 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
                              .verify_boot = from->verify_boot,
                              .verify_other = from->verify_other,
                              .preview = from->preview,
-                             .log_class = from->log_class,
-                             .log_gc = from->log_gc,
-                             .log_init = from->log_init,
+                             .log_class = jdk_log_wants("class,load"),
+                             .log_unload = jdk_log_wants("class,unload"),
+                             .log_gc = jdk_log_wants("gc"),
+                             .log_init = jdk_log_wants("class,init"),
                              .trace_depth = from->trace_depth,
                              .boot = {.modules = jdk_modules_path(),
                                       .patches = (const char *const *)from->patches,
@@ -263,6 +268,12 @@ static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *argume
         return r == -ST_ENOMEM ? JNI_ENOMEM : JNI_ERR;
     }
     print_options(&jdk_options);
+    if (jdk_options.printed) {
+        jdk_exit(0);
+    }
+    if (jdk_log_wants("gc")) {
+        jdk_log_line("gc", "Using Mark Region");
+    }
     if (jdk_home_find(&err) < 0 || jdk_properties_fill(&jdk_options) < 0 ||
         jdk_libraries_open(&err) < 0) {
         fail_to_start(NULL, err.msg);
@@ -275,7 +286,7 @@ static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *argume
         fail_to_start(NULL, err.msg);
     }
     thread->native_attached = true;
-    if (!jdk_boot(thread, jdk_options.log_init)) {
+    if (!jdk_boot(thread, jdk_log_wants("init"))) {
         fail_to_start(thread, NULL);
     }
     *ret_vm = &java_vm;

@@ -3,10 +3,13 @@
  * marking which loaders died. A dead loader's classes, constants and code are given back at once.
  */
 #include "jvm/runtime/jrt_unload.h"
+#include "base/print.h"
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_loader_priv.h"
+#include "jvm/runtime/jrt_message.h"
+#include "jvm/runtime/jrt_vm.h"
 
 /* The boot loader's classes are there for good, but for weak hidden ones: those live while somebody
  * refers to them. The world is stopped: no lock is needed. */
@@ -41,6 +44,13 @@ uint64_t jrt_unloaded_classes(void)
 /* A class that is in no list any more. Its loader's memory, or its own, is given back. */
 static void forget(struct jrt_class *class)
 {
+    if (jrt_options.log_unload && jrt_options.log_line) {
+        char name[JRT_MESSAGE_BYTES];
+        char line[2 * JRT_MESSAGE_BYTES];
+        (void)st_snprintf(line, sizeof(line), "unloading class %s %p",
+                          jrt_external_name(class, name, sizeof(name)), (void *)class);
+        jrt_options.log_line("class,unload", line);
+    }
     unloaded++;
     jrt_exec->forget_class(class);
     if (class->memory) {

@@ -14,7 +14,7 @@ struct jrt_options {
     bool verify_heap;
     bool verify_boot, verify_other; /* BytecodeVerificationLocal, Remote */
     bool preview;
-    bool log_class, log_gc, log_init;
+    bool log_class, log_unload, log_gc, log_init;
     uint32_t trace_depth; /* MaxJavaStackTraceDepth, 1024 */
     struct jrt_boot_path boot;
     const void *jni; /* the JNI function table of every thread */

@@ -17,14 +17,17 @@ FOLDER, SOURCE = (os.path.abspath(word) for word in (sys.argv.pop(1), sys.argv.p
 HOTSPOT, OURS = "OpenJDK 64-Bit Server VM", "Strata 64-Bit VM"
 IGNORED = re.compile(f"{OURS} warning: -XX:.* and the like are HotSpot's own and are ignored here\n")
 
-# -XX flags that are refused, each by itself.
+# Options that are refused, each by itself.
 REFUSED = """
 -XX:Foo  -XX:+Foo  -XX:-Foo  -XX:Foo=3  -XX:  -XX:+  -XX:+MaxHeapSize  -XX:UseG1GC  -XX:UseG1GC=true  -XX:+UseG1GC=1  -XX:MaxHeapSize
 -XX:MaxHeapSize=  -XX:MaxHeapSiz=3m  -XX:UseZGCC=3  -XX:ErrorFile  -XX:ParallelGCThreads=x  -XX:ParallelGCThreads=-1
 -XX:ParallelGCThreads=99999999999999999999  -XX:+PrintInlining  -XX:PrintInlining  -XX:+UseEpsilonGC  -XX:+UseConcMarkSweepGC
 -XX:MaxPermSize=3m  -XX:MaxRAMPercentage=200  -XX:MaxRAMPercentage=x  -XX:MaxJavaStackTraceDepth=-3  -XX:ActiveProcessorCount=x
 -XX:ThreadStackSize=9999999999  -XX:+DefaultMaxRAMFraction  -XX:CreateMinidumpOnCrash=1  -XX:MaxRAMFraction=x  -Xss2g  -Xmx0  -Xmx1x
--Xmx1m  -Xms1k  -Xmnx  -Foo
+-Xmx1m  -Xms1k  -Xmnx  -Foo  -Xcheck:foo  -Xshare:foo  -Xbootclasspath:foo  -Xbootclasspath/p:foo  -Xverify:foo  -Xincgc
+-Djava.ext.dirs=/x  -Djava.endorsed.dirs=/x  --add-modules=nope  --patch-module=foo  --add-opens=foo  -XX:Flags=/none
+-XX:VMOptionsFile=/none  -Xlog:foo  -Xlog:gc=foo  -Xlog:gc=inf  -Xlog:gc+foo  -Xlog:gc+gc  -Xlog:*  -Xlog:disable:x  -Xlogfoo
+-Xlog:gc:foo=x  -Xlog:gc:stdout:foo  -Xlog:gc:file=a.log::foo=1  -Xlog:gc:file=a.log::filesize=x
 """
 # The program runs.
 TAKEN = """
@@ -37,7 +40,26 @@ TAKEN = """
 -XX:MaxRAMFraction=2
 -XX:+UseBiasedLocking
 -XX:MaxMetaspaceSize=1g -XX:+UseG1GC
+-Xprof -Xmaxf0.6 -Xminf0.3 -Xmaxjitcodesize10m -Xnoclassgc -Xfuture
+-Djdk.module.addmods.0=x -Djdk.module.path=y
+-Xverify:none --illegal-access=permit
+-ea:foo... -da:foo.Bar -esa -dsa
+-Xlog:disable -Xlog:async -Xlog:safepoint
+-Xlog:gc::none
+-Xlog:gc:stderr:l,tg
+-Xlog:gc:file=a.log
+-Xlog:gc*:file="a:b.log":time,level:filecount=2,filesize=1M
+-XX:+PrintGC
+-Xloggc:c.log
+-verbose:gc
 """
+# What is not there, and what is said: agents and what else people must not believe to be there.
+ABSENT = [(f"{option}", f"{option}: agents, debugging and recording are not in this virtual machine yet\n") for option in (
+    "-agentlib:jdwp=transport=dt_socket,server=y", "-agentpath:/nope.so", "-javaagent:a.jar", "-Xrunjdwp:x", "-XX:StartFlightRecording",
+    "-XX:StartFlightRecording=filename=a.jfr")] + [
+    ("-Xshare:dump", "-Xshare:dump: archives of classes are not in this virtual machine yet\n")]
+REFUSAL = "Error: Could not create the Java Virtual Machine.\nError: A fatal exception has occurred. Program will exit.\n"
+STAMP = re.compile(r"^\[\d+\.\d+s\]", re.M)
 
 
 class Options(unittest.TestCase):
@@ -45,18 +67,21 @@ class Options(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="strata-options-")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        jvm_lab.compile_programs(cls.folder, "Hello.java")
+        jvm_lab.compile_programs(cls.folder, "Hello.java", "Options.java")
+
+    def ours(self, *words, **variables):
+        return jvm_lab.run([f"{jvm_lab.JDK}/bin/java", f"-XXaltjvm={FOLDER}"], words, self.folder, {**jvm_lab.sanitizer(FOLDER), **variables})
 
     def both(self, *words, **variables):
         """(status, output, errors) of HotSpot and of ours, whose names are left out."""
         theirs = jvm_lab.run([f"{jvm_lab.JDK}/bin/java"], words, self.folder, variables)
-        ours = jvm_lab.run([f"{jvm_lab.JDK}/bin/java", f"-XXaltjvm={FOLDER}"], words, self.folder, {**jvm_lab.sanitizer(FOLDER), **variables})
-        return (theirs[0], *(text.replace(HOTSPOT, "VM") for text in theirs[1:])), ours
+        return (theirs[0], *(text.replace(HOTSPOT, "VM") for text in theirs[1:])), self.ours(*words, **variables)
 
     def same(self, *words, **variables):
         theirs, ours = self.both(*words, **variables)
         errors, ignored = IGNORED.subn("", ours[2])
-        self.assertEqual((*ours[:2], errors.replace(OURS, "VM")), theirs, words)
+        texts = (text.replace(OURS, "VM").replace("Using Mark Region", "Using G1") for text in (ours[1], errors))
+        self.assertEqual((ours[0], *(STAMP.sub("[]", text) for text in texts)), (theirs[0], *(STAMP.sub("[]", text) for text in theirs[1:])), words)
         self.assertLessEqual(ignored, 1, words)
         return ignored
 
@@ -73,6 +98,51 @@ class Options(unittest.TestCase):
     def test_hotspots_own_flags_are_ignored_with_one_warning(self):
         self.assertEqual(self.same("-XX:+UseG1GC", "-XX:MaxMetaspaceSize=1g", "-XX:-TieredCompilation", "Hello"), 1)
         self.assertEqual(self.same("-XX:+IgnoreUnrecognizedVMOptions", "-XX:+UseG1GC", "Hello"), 0)
+
+    def test_what_is_not_there_is_refused_by_name(self):
+        for option, said in ABSENT:
+            with self.subTest(option):
+                self.assertEqual(self.ours(option, "Hello"), (1, "", said + REFUSAL))
+        said = f"{OURS} warning: -XX:+HeapDumpOnOutOfMemoryError: heap dumps are not in this virtual machine yet\n"
+        self.assertEqual(self.ours("-XX:+HeapDumpOnOutOfMemoryError", "-XX:HeapDumpPath=a", "Hello"), (0, "Hello, World\n", said))
+
+    def test_options_come_from_variables_and_files_too(self):
+        with open(os.path.join(self.folder, "flags"), "w", encoding="ascii") as file:
+            file.write("-Dfile=1 '-Dquoted=a b'\n-Xmx33m\n")
+        with open(os.path.join(self.folder, "words"), "w", encoding="ascii") as file:
+            file.write("-Dargfile='c d' # not\n-XX:VMOptionsFile=flags Options\n")
+        self.same("-Dx=1", "-ea", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "@words", JAVA_TOOL_OPTIONS="-Dtool=1 '-Dq=a b'",
+                  JDK_JAVA_OPTIONS="-Djdk=1", _JAVA_OPTIONS="-Dlast=1")
+        for text in ("-Dtool='1", "-Foo", "-cp x", "", "-XX:+IgnoreUnrecognizedVMOptions -Foo"):
+            with self.subTest(text):
+                self.same("Options", JAVA_TOOL_OPTIONS=text)
+
+    def test_settings_have_hotspots_shape(self):
+        for option in ("-XshowSettings", "-XshowSettings:all", "-XshowSettings:vm", "-XshowSettings:properties", "-XshowSettings:locale"):
+            with self.subTest(option):
+                theirs, ours = self.both("-Xmx64m", option, "Hello")
+                # HotSpot's names and versions, and two properties that are about what only it has.
+                kept = [[re.sub(r"(Using VM:|java.vm.\w+ =).*", r"\1", line) for line in text.splitlines()
+                         if not re.search("compressedOopsMode|sun.management.compiler", line)] for text in (theirs[2], ours[2])]
+                self.assertEqual((ours[:2], kept[1]), (theirs[:2], kept[0]))
+
+    def test_logs_go_where_they_are_sent(self):
+        self.assertEqual(self.ours("-Xlog:class+load=info,gc:file=log%p.txt:tags:filesize=8k,filecount=2", "Hello"), (0, "Hello, World\n", ""))
+        names = sorted(re.sub(r"\d+", "N", name, count=1) for name in os.listdir(self.folder) if name.startswith("log"))
+        self.assertEqual(names, ["logN.txt", "logN.txt.0", "logN.txt.1"])
+        self.assertRegex(self.ours("-verbose", "Hello")[1], r"(?m)^\[[\d.]+s\]\[info\]\[class,load\] Hello source: file:/.*/$")
+        theirs, ours = self.both("-verbose:jni", "Hello")
+        for line in ("Dynamic-linking native method java.io.FileOutputStream.writeBytes ... JNI", "Registering JNI native method java.lang.System.nanoTime"):
+            for text in (theirs[1], ours[1]):
+                self.assertRegex(text, re.compile(r"^\[[\d.]+s\]\[debug\]\[jni,resolve\] \[" + re.escape(line) + r"\]$", re.M))
+
+    def test_versions(self):
+        self.assertRegex(self.ours("-Xinternalversion")[1], rf"^{OURS} \(\d+\.\d+\.\d+\) for linux-amd64, ")
+        for option in ("-version", "--version", "-showversion", "--show-version", "-fullversion"):
+            theirs, ours = self.both(option, "Hello")
+            last = re.compile(r"(64-Bit |VM).*\n")
+            self.assertEqual((ours[0], *(last.sub("VM\n", text.replace(OURS, "VM")) for text in ours[1:])),
+                             (theirs[0], *(last.sub("VM\n", text) for text in theirs[1:])), option)
 
     def test_all_of_hotspots_flags_are_known(self):
         words = ["-XX:+UnlockDiagnosticVMOptions", "-XX:+UnlockExperimentalVMOptions", "-XX:+PrintFlagsFinal", "-version"]
