@@ -7,21 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/heap.h"
+#include "jvm/gc/jgc.h"
 #include "jvm/jdk/jdk.h"
+#include "jvm/jdk/jdk_locks.h"
+#include "jvm/object/job_meta.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_file.h"
 #include "jvm/runtime/jrt_handle.h"
 #include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_module.h"
 #include "jvm/runtime/jrt_monitor.h"
 #include "jvm/runtime/jrt_pool.h"
 #include "jvm/runtime/jrt_stack.h"
 #include "jvm/runtime/jrt_string.h"
+#include "os/os_process.h"
 
-enum { NAME_BYTES = 512, PLACE_BYTES = 1024, DUMP_BYTES = 64 << 20 };
+enum { NAME_BYTES = 512, PLACE_BYTES = 1536, DUMP_BYTES = 64 << 20, MONITORS_MAX = 32 };
 
 static void name_of(const struct job_object *object, char *text, uint32_t size)
 {
@@ -60,81 +66,261 @@ static const char *state_text(int32_t status)
     }
 }
 
-static void add_wait(struct st_buf *to, const struct jrt_thread *thread, int32_t status)
+static const char *activity_text(int32_t status)
+{
+    switch (status) {
+    case 0x401:
+        return "waiting for monitor entry";
+    case 0x191:
+    case 0x1A1:
+        return "in Object.wait()";
+    case 0x5:
+        return "runnable";
+    default:
+        return "waiting on condition";
+    }
+}
+
+/* "<0x0000000400078500> (a java.lang.Object)" */
+static void add_object(struct st_buf *to, const char *before, const struct job_object *object)
 {
     char name[NAME_BYTES];
-    bool waits = false;
-    const struct job_object *object = jrt_monitor_wanted(thread, &waits);
-    const struct job_object *blocker =
-        (status & 0x200) != 0 ? jrt_ref(job_from_ref(thread->object), JRT_AT(Thread, parkBlocker))
-                              : NULL;
-    if (object != NULL) {
-        name_of(object, name, sizeof name);
-        (void)st_buf_printf(to, "\t- %s <0x%016lx> (a %s)\n",
-                            waits ? "waiting on" : "waiting to lock",
-                            (unsigned long)(uintptr_t)object, name);
-    } else if (blocker != NULL) {
-        name_of(blocker, name, sizeof name);
-        (void)st_buf_printf(to, "\t- parking to wait for  <0x%016lx> (a %s)\n",
-                            (unsigned long)(uintptr_t)blocker, name);
+    char of[NAME_BYTES] = "";
+    name_of(object, name, sizeof name);
+    if (jrt_class_of(object) == jrt_known.class[JRT_Class]) {
+        const struct jrt_class *class = jrt_class_of_mirror(object);
+        (void)(class != NULL ? jrt_external_name(class, of, sizeof of) : NULL);
     }
+    (void)st_buf_printf(to, "\t- %s <0x%016lx> (a %s%s%s)\n", before,
+                        (unsigned long)(uintptr_t)object, name, *of != '\0' ? " for " : "", of);
 }
 
-static void add_thread(struct jrt_thread *thread, void *argument)
+struct dump {
+    struct st_buf *to;
+    struct jdk_synchronizers synchronizers;
+    struct jrt_thread **threads; /* oldest first, those with an object of java.lang.Thread */
+    struct jdk_waiting *waiting;
+    uint32_t count, room;
+};
+
+static void add_stack(struct dump *dump, uint32_t which)
 {
-    struct st_buf *to = argument;
-    char name[NAME_BYTES] = "";
-    const struct job_object *java_thread = job_from_ref(thread->object);
-    if (java_thread == NULL) {
-        return;
-    }
-    const struct job_object *string = jrt_ref(java_thread, JRT_AT(Thread, name));
-    if (string != NULL) {
-        (void)jrt_string_utf8(string, name, sizeof name);
-    }
-    int32_t status = jrt_int(java_thread, JRT_AT(Thread, threadStatus));
-    bool daemon = jrt_byte(java_thread, JRT_AT(Thread, daemon)) != 0;
-    (void)st_buf_printf(to, "\"%s\" #%lld %sprio=%d os_prio=0 tid=0x%016lx nid=0x%x %s\n", name,
-                        (long long)jrt_long(java_thread, JRT_AT(Thread, tid)),
-                        daemon ? "daemon " : "", jrt_int(java_thread, JRT_AT(Thread, priority)),
-                        (unsigned long)(uintptr_t)thread, (unsigned)thread->os_id,
-                        status == 0x5 ? "runnable" : "waiting on condition");
-    (void)st_buf_printf(to, "   java.lang.Thread.State: %s\n", state_text(status));
+    const struct jdk_waiting *waiting = &dump->waiting[which];
     struct jrt_walk walk;
     bool first = true;
-    for (jrt_walk_start(&walk, thread); walk.fp != NULL; jrt_walk_next(&walk)) {
+    for (jrt_walk_start(&walk, dump->threads[which]); walk.fp != NULL; jrt_walk_next(&walk)) {
+        struct job_object *monitors[MONITORS_MAX];
         const struct jrt_frame *frame = jrt_frame_of(walk.fp);
-        add_frame(to, jrt_method_at(frame->method), jrt_exec->bytecode_index(frame));
-        if (first) {
-            add_wait(to, thread, status);
-            first = false;
+        add_frame(dump->to, jrt_method_at(frame->method), jrt_exec->bytecode_index(frame));
+        if (first && waiting->lock != NULL && (waiting->status & (0x400 | 0x300)) != 0) {
+            add_object(dump->to,
+                       (waiting->status & 0x200) != 0 ? "parking to wait for "
+                       : waiting->notified            ? "waiting on"
+                                                      : "waiting to lock",
+                       waiting->lock);
         }
+        uint32_t count = jdk_frame_monitors(walk.fp, monitors, MONITORS_MAX);
+        for (uint32_t i = 0; i < count; i++) {
+            add_object(dump->to, "locked", monitors[i]);
+        }
+        first = false;
     }
-    (void)st_buf_printf(to, "\n");
 }
 
-static void dump(void *argument)
+static void thread_name(const struct jrt_thread *thread, char *name, size_t size)
 {
-    jrt_threads_each(add_thread, argument);
+    const struct job_object *string = jrt_ref(job_from_ref(thread->object), JRT_AT(Thread, name));
+    name[0] = '\0';
+    if (string != NULL) {
+        (void)jrt_string_utf8(string, name, (uint32_t)size);
+    }
+}
+
+static double elapsed_seconds(const struct jrt_thread *thread)
+{
+    struct timespec now;
+    uint64_t ticks;
+    if (os_process_start_time(thread->os_id, &ticks) < 0 ||
+        clock_gettime(CLOCK_BOOTTIME, &now) != 0) {
+        return 0;
+    }
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9 -
+           (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void add_thread(struct dump *dump, uint32_t which)
+{
+    const struct jrt_thread *thread = dump->threads[which];
+    const struct job_object *object = job_from_ref(thread->object);
+    int32_t status = dump->waiting[which].status;
+    char name[NAME_BYTES];
+    char times[64];
+    struct jrt_walk walk;
+    thread_name(thread, name, sizeof name);
+    jrt_walk_start(&walk, thread);
+    (void)snprintf(times, sizeof times, "cpu=%.2fms elapsed=%.2fs", /* st_buf has no %f */
+                   (double)jdk_cpu_time_ns(thread->os_id) / 1e6, elapsed_seconds(thread));
+    (void)st_buf_printf(
+        dump->to, "\"%s\" #%lld %sprio=%d os_prio=0 %s tid=0x%016lx nid=0x%x %s  [0x%016lx]\n",
+        name, (long long)jrt_long(object, JRT_AT(Thread, tid)),
+        jrt_byte(object, JRT_AT(Thread, daemon)) != 0 ? "daemon " : "",
+        jrt_int(object, JRT_AT(Thread, priority)), times, (unsigned long)(uintptr_t)thread,
+        (unsigned)thread->os_id, activity_text(status),
+        (unsigned long)(uintptr_t)walk.fp & ~0xffful);
+    (void)st_buf_printf(dump->to, "   java.lang.Thread.State: %s\n", state_text(status));
+    add_stack(dump, which);
+    (void)st_buf_printf(dump->to, "\n");
+}
+
+/* ---- deadlocks ---- */
+
+/* The thread that one waits for; -1: none. */
+static int32_t waits_for(const struct dump *dump, int32_t one)
+{
+    const struct job_object *owner = dump->waiting[one].owner;
+    for (uint32_t i = 0; owner != NULL && i < dump->count; i++) {
+        if (job_from_ref(dump->threads[i]->object) == owner) {
+            return (int32_t)i;
+        }
+    }
+    return -1;
+}
+
+/* How many threads the circle has that begins with one; 0: there is none, or an older one is in it.
+ */
+static uint32_t circle_of(const struct dump *dump, uint32_t one)
+{
+    int32_t at = (int32_t)one;
+    for (uint32_t count = 1; count <= dump->count; count++) {
+        at = waits_for(dump, at);
+        if (at == (int32_t)one) {
+            return count;
+        }
+        if (at < (int32_t)one) {
+            break;
+        }
+    }
+    return 0;
+}
+
+static void add_circle(struct dump *dump, uint32_t first, uint32_t length)
+{
+    char name[NAME_BYTES];
+    int32_t at = (int32_t)first;
+    (void)st_buf_printf(dump->to, "\nFound one Java-level deadlock:\n"
+                                  "=============================\n");
+    for (uint32_t i = 0; i < length; i++, at = waits_for(dump, at)) {
+        const struct job_object *lock = dump->waiting[at].lock;
+        unsigned long place = (unsigned long)(uintptr_t)lock;
+        thread_name(dump->threads[at], name, sizeof name);
+        (void)st_buf_printf(dump->to, "%s\"%s\":\n", i != 0 ? "\n" : "", name);
+        name_of(lock, name, sizeof name);
+        if (jdk_is_synchronizer(&dump->synchronizers, lock)) {
+            (void)st_buf_printf(dump->to, "  waiting for ownable synchronizer 0x%016lx, (a %s),\n",
+                                place, name);
+        } else {
+            (void)st_buf_printf(dump->to,
+                                "  waiting to lock monitor 0x%016lx (object 0x%016lx, a %s),\n",
+                                place, place, name);
+        }
+        thread_name(dump->threads[waits_for(dump, at)], name, sizeof name);
+        (void)st_buf_printf(dump->to, "  which is held by \"%s\"\n", name);
+    }
+    (void)st_buf_printf(dump->to, "\nJava stack information for the threads listed above:\n"
+                                  "===================================================\n");
+    for (uint32_t i = 0; i < length; i++, at = waits_for(dump, at)) {
+        thread_name(dump->threads[at], name, sizeof name);
+        (void)st_buf_printf(dump->to, "\"%s\":\n", name);
+        add_stack(dump, (uint32_t)at);
+    }
+}
+
+static void add_deadlocks(struct dump *dump)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < dump->count; i++) {
+        uint32_t length = circle_of(dump, i);
+        if (length != 0) {
+            add_circle(dump, i, length);
+            found++;
+        }
+    }
+    if (found != 0) {
+        (void)st_buf_printf(dump->to, "\nFound %u deadlock%s.\n\n", found, found != 1 ? "s" : "");
+    }
+}
+
+/* ---- the whole ---- */
+
+static void count_thread(struct jrt_thread *thread ST_UNUSED, void *argument)
+{
+    ((struct dump *)argument)->room++;
+}
+
+/* The list has the newest first. */
+static void note_thread(struct jrt_thread *thread, void *argument)
+{
+    struct dump *dump = argument;
+    if (thread->object.word != 0 && dump->count < dump->room) {
+        dump->threads[dump->room - 1 - dump->count++] = thread;
+    }
+}
+
+static void dump_world(void *argument)
+{
+    struct dump *dump = argument;
+    uint32_t globals;
+    uint32_t weaks;
+    jrt_threads_each(count_thread, dump);
+    dump->threads = calloc(dump->room + 1u, sizeof(struct jrt_thread *));
+    dump->waiting = calloc(dump->room + 1u, sizeof *dump->waiting);
+    if (dump->threads == NULL || dump->waiting == NULL) {
+        return;
+    }
+    jrt_threads_each(note_thread, dump);
+    memmove(dump->threads, dump->threads + dump->room - dump->count,
+            dump->count * sizeof(struct jrt_thread *));
+    for (uint32_t i = 0; i < dump->count; i++) {
+        jdk_waiting_of(dump->threads[i], &dump->synchronizers, &dump->waiting[i]);
+    }
+    for (uint32_t i = 0; i < dump->count; i++) {
+        add_thread(dump, i);
+    }
+    jrt_handle_counts(&globals, &weaks);
+    (void)st_buf_printf(dump->to, "JNI global refs: %u, weak refs: %u\n\n", globals, weaks);
+    add_deadlocks(dump);
+}
+
+static void add_heap(struct st_buf *to)
+{
+    struct jgc_stats stats;
+    jgc_get_stats(&stats);
+    (void)st_buf_printf(to, "Heap\n mark region     total %lluK, used %lluK, max %lluK\n",
+                        (unsigned long long)stats.heap.committed_bytes >> 10,
+                        (unsigned long long)stats.heap.used_bytes >> 10,
+                        (unsigned long long)stats.heap.max_bytes >> 10);
+    (void)st_buf_printf(to, " Metaspace       used %lluK\n\n",
+                        (unsigned long long)job_meta_used() >> 10);
 }
 
 void jdk_thread_dump(struct jrt_thread *thread,
                      void (*write)(void *to, const char *text, size_t length), void *to)
 {
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(DUMP_BYTES);
+    struct dump dump = {.to = &text};
     char now[64];
     time_t seconds = time(NULL);
     struct tm local;
-    uint32_t globals;
-    uint32_t weaks;
     (void)strftime(now, sizeof now, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
     (void)st_buf_printf(&text, "%s\nFull thread dump %s (%s %s):\n\n", now,
                         jdk_property_get(&jdk_options, "java.vm.name"),
                         jdk_property_get(&jdk_options, "java.vm.version"),
                         jdk_property_get(&jdk_options, "java.vm.info"));
-    jrt_stop_world(thread, dump, &text);
-    jrt_handle_counts(&globals, &weaks);
-    (void)st_buf_printf(&text, "JNI global refs: %u, weak refs: %u\n\n", globals, weaks);
+    jdk_synchronizers_find(thread, &dump.synchronizers);
+    jrt_stop_world(thread, dump_world, &dump);
+    free(dump.threads);
+    free(dump.waiting);
+    add_heap(&text);
     write(to, st_buf_string(&text), text.length);
 }
 
@@ -177,22 +363,37 @@ bool jdk_source_file(const struct jrt_class *class, char *text, size_t size)
     return symbol != 0;
 }
 
+/* "java.base@17.0.15/"; nothing for the unnamed module. */
+static void module_text(const struct jrt_class *class, char *text, size_t size)
+{
+    const struct jrt_module *module = class->module != 0 ? jrt_module_at(class->module) : NULL;
+    text[0] = '\0';
+    if (module != NULL && module->name != 0) {
+        (void)snprintf(text, size, "%s%s%s/", jrt_text(module->name),
+                       module->version != 0 ? "@" : "",
+                       module->version != 0 ? jrt_text(module->version) : "");
+    }
+}
+
 void jdk_describe_place(const struct jrt_method *method, uint32_t bytecode_index, char *text,
                         size_t size)
 {
     char name[NAME_BYTES];
     char file[NAME_BYTES];
+    char module[NAME_BYTES];
     const struct jrt_class *class = jrt_class_at(method->class_at);
     int32_t line = jrt_line_number(method, bytecode_index);
     bool known = jdk_source_file(class, file, sizeof file);
+    module_text(class, module, sizeof module);
     (void)jrt_external_name(class, name, sizeof name);
     if (line == -2) {
-        (void)snprintf(text, size, "%s.%s(Native Method)", name, jrt_text(method->name));
+        (void)snprintf(text, size, "%s.%s(%sNative Method)", name, jrt_text(method->name), module);
     } else if (!known) {
-        (void)snprintf(text, size, "%s.%s(Unknown Source)", name, jrt_text(method->name));
+        (void)snprintf(text, size, "%s.%s(%sUnknown Source)", name, jrt_text(method->name), module);
     } else if (line < 0) {
-        (void)snprintf(text, size, "%s.%s(%s)", name, jrt_text(method->name), file);
+        (void)snprintf(text, size, "%s.%s(%s%s)", name, jrt_text(method->name), module, file);
     } else {
-        (void)snprintf(text, size, "%s.%s(%s:%d)", name, jrt_text(method->name), file, line);
+        (void)snprintf(text, size, "%s.%s(%s%s:%d)", name, jrt_text(method->name), module, file,
+                       line);
     }
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "jvm/classfile/jcf_flags.h"
+#include "jvm/jdk/jdk_locks.h"
 #include "jvm/jdk/jdk_management.h"
 #include "jvm/jdk/jvm.h"
 #include "jvm/runtime/jrt_access.h"
@@ -24,7 +25,6 @@
 #include "os/os_file.h"
 
 #define THREAD_INFO "java/lang/management/ThreadInfo"
-#define SYNCHRONIZER "java/util/concurrent/locks/AbstractOwnableSynchronizer"
 #define INFO_BASE                                                                                  \
     "(Ljava/lang/Thread;ILjava/lang/Object;Ljava/lang/Thread;JJJJ[Ljava/lang/StackTraceElement;"
 
@@ -69,15 +69,6 @@ static bool find(struct jrt_thread *thread, int64_t id, struct sought *ret_sough
     return ret_sought->found;
 }
 
-/* The kernel's clock of a thread's time on CPUs: clock_getres(2), "CPU-time clocks". */
-static jlong all_time(int os_id)
-{
-    enum { PER_THREAD_SCHEDULED = 6 };
-    struct timespec time;
-    clockid_t clock = (clockid_t)((~(unsigned)os_id) << 3 | PER_THREAD_SCHEDULED);
-    return clock_gettime(clock, &time) == 0 ? (jlong)time.tv_sec * 1000000000 + time.tv_nsec : -1;
-}
-
 /* Field 14 of its stat file, in ticks; its name, which may hold anything, ends with the last ')'.
  */
 static jlong user_time(int os_id)
@@ -101,7 +92,7 @@ jlong jdk_thread_cpu_time(JNIEnv *env, jlong id, jboolean all)
     JDK_ENTER(env);
     bool found = find(thread, id, &sought);
     JDK_LEAVE();
-    return !found ? -1 : all ? all_time(sought.os_id) : user_time(sought.os_id);
+    return !found ? -1 : all ? jdk_cpu_time_ns(sought.os_id) : user_time(sought.os_id);
 }
 
 jlong jdk_thread_allocated(JNIEnv *env, jlong id)
@@ -133,8 +124,7 @@ struct look {
     struct held *held; /* NULL: not wanted */
     uint32_t held_count;
     bool monitors, synchronizers;
-    const struct jrt_class *synchronizer_class; /* NULL: it is not loaded, so there are none */
-    uint32_t owner_at;                          /* its field exclusiveOwnerThread */
+    struct jdk_synchronizers synchronizer;
 };
 
 static struct jrt_thread *thread_of(const struct job_object *object)
@@ -143,52 +133,14 @@ static struct jrt_thread *thread_of(const struct job_object *object)
                           : NULL;
 }
 
-struct numbered {
-    uint32_t number;
-    jref_t object;
-};
-
-static void match_number(struct jrt_thread *each, void *argument)
-{
-    struct numbered *numbered = argument;
-    if (each->number == numbered->number) {
-        numbered->object = each->object;
-    }
-}
-
-/* The Thread object of an owner's number in locks; 0: none. */
-static jref_t thread_of_number(uint32_t number)
-{
-    struct numbered numbered = {.number = number};
-    if (number != 0) {
-        jrt_threads_each(match_number, &numbered);
-    }
-    return numbered.object;
-}
-
-static bool is_synchronizer(const struct look *look, const struct job_object *object)
-{
-    return look->synchronizer_class != NULL && object != NULL &&
-           jrt_is_subtype(jrt_class_of(object), look->synchronizer_class);
-}
-
 /* World stopped. */
 static void look_at(const struct look *look, struct waiting *waiting)
 {
-    bool waits = false;
-    const struct job_object *object = job_from_ref(waiting->thread->object);
-    struct job_object *lock = jrt_monitor_wanted(waiting->thread, &waits);
-    waiting->status = jrt_int(object, JRT_AT(Thread, threadStatus));
-    waiting->status |= waiting->thread->suspended != 0 ? SUSPENDED : 0;
-    if (lock != NULL) {
-        waiting->owner = thread_of_number(jrt_monitor_owner(lock));
-    } else {
-        lock = jrt_ref(object, JRT_AT(Thread, parkBlocker));
-        if (is_synchronizer(look, lock)) {
-            waiting->owner = job_to_ref(jrt_ref(lock, look->owner_at));
-        }
-    }
-    waiting->lock = job_to_ref(lock);
+    struct jdk_waiting now;
+    jdk_waiting_of(waiting->thread, &look->synchronizer, &now);
+    waiting->status = now.status | (waiting->thread->suspended != 0 ? SUSPENDED : 0);
+    waiting->lock = job_to_ref(now.lock);
+    waiting->owner = job_to_ref(now.owner);
 }
 
 static bool frame_holds(union jrt_slot *fp, const struct job_object *object)
@@ -238,8 +190,8 @@ static void look_at_object(void *argument, struct job_object *object)
     struct look *look = argument;
     uint32_t number = look->monitors ? jrt_monitor_owner(object) : 0;
     jref_t owner = {.word = 0};
-    if (look->synchronizers && is_synchronizer(look, object)) {
-        owner = job_to_ref(jrt_ref(object, look->owner_at));
+    if (look->synchronizers && jdk_is_synchronizer(&look->synchronizer, object)) {
+        owner = job_to_ref(jrt_ref(object, look->synchronizer.owner_at));
     }
     if (number == 0 && owner.word == 0) {
         return;
@@ -284,15 +236,7 @@ static bool take_look(struct jrt_thread *thread, jobject threads, struct look *l
 {
     int32_t count = ((const struct job_array *)jdk_get(threads))->length;
     bool holds = look->monitors || look->synchronizers;
-    look->synchronizer_class =
-        jrt_loaded_class(jrt_loader_of(thread, NULL), jrt_symbol_of(SYNCHRONIZER));
-    if (look->synchronizer_class != NULL) {
-        const struct jrt_field *owner =
-            jrt_find_field(look->synchronizer_class, jrt_symbol_of("exclusiveOwnerThread"),
-                           jrt_symbol_of("Ljava/lang/Thread;"));
-        look->owner_at = owner != NULL ? owner->offset : 0;
-        look->synchronizer_class = owner != NULL ? look->synchronizer_class : NULL;
-    }
+    jdk_synchronizers_find(thread, &look->synchronizer);
     look->of = calloc((size_t)(uint32_t)count + 1, sizeof *look->of);
     look->held = holds ? calloc(HELD_MAX, sizeof *look->held) : NULL;
     if (look->of == NULL || (holds && look->held == NULL)) {
@@ -502,7 +446,7 @@ static int32_t waits_for(const struct look *look, int32_t one, bool monitors_onl
 {
     const struct waiting *waiting = &look->of[one];
     if (waiting->thread == NULL || waiting->owner.word == 0 ||
-        (monitors_only && is_synchronizer(look, job_from_ref(waiting->lock)))) {
+        (monitors_only && jdk_is_synchronizer(&look->synchronizer, job_from_ref(waiting->lock)))) {
         return -1;
     }
     for (int32_t i = 0; i < look->threads->length; i++) {

@@ -13,6 +13,7 @@
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_jni.h"
 #include "jvm/jdk/jvm.h"
+#include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_life.h"
@@ -21,6 +22,7 @@
 #include "os/os_signal.h"
 #include "os/os_thread.h"
 
+enum { PRIORITY = 9 }; /* of the thread, as HotSpot has it */
 enum { DEFAULT_ACTION = 0, IGNORE_ACTION = 1, VM_ACTION = 2 };
 
 static sem_t some;           /* posted once a signal */
@@ -90,6 +92,8 @@ static void *run(void *argument ST_UNUSED)
             if (!jrt_thread_make_object(thread, "Signal Dispatcher", job_from_ref(jrt_system_group),
                                         true, true)) {
                 (void)jrt_catch(thread);
+            } else {
+                jrt_set_int(job_from_ref(thread->object), JRT_AT(Thread, priority), PRIORITY);
             }
         } else {
             jrt_to_vm(thread);

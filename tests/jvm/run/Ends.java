@@ -1,5 +1,9 @@
 /** How a program ends: by its argument. */
 public class Ends {
+    static int deeper(int depth) {
+        return deeper(depth + 1) + 1;
+    }
+
     public static void main(String[] arguments) throws Exception {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println("hook")));
         switch (arguments[0]) {
@@ -24,7 +28,7 @@ public class Ends {
                 thread.start();
                 thread.join();
             }
-            case "overflow" -> main(arguments);
+            case "overflow" -> deeper(0);
             case "daemon" -> {
                 Thread thread = new Thread(() -> {
                     while (true) { }
@@ -35,6 +39,13 @@ public class Ends {
             case "TERM", "INT", "HUP" -> {
                 new ProcessBuilder("kill", "-" + arguments[0], "" + ProcessHandle.current().pid()).start();
                 Thread.sleep(60_000);
+            }
+            case "quit", "ignored" -> {
+                for (String signal : arguments[0].equals("quit") ? new String[] {"QUIT"} : new String[] {"INT", "HUP", "TERM"}) {
+                    new ProcessBuilder("kill", "-" + signal, "" + ProcessHandle.current().pid()).start().waitFor();
+                }
+                Thread.sleep(500);
+                System.out.println("goes on");
             }
             case "memory", "caught" -> {
                 try {

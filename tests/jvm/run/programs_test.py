@@ -3,8 +3,10 @@
 
     programs_test.py LIBJVM-FOLDER EMBEDDER [NAME...]
 """
+import difflib
 import glob
 import os
+import re
 import sys
 import tempfile
 
@@ -24,7 +26,7 @@ RUNS = [
     ("allocations_stressed", ["-Xmx32m", "-XX:GCStress=50"], ["Allocations"]),
     ("loaders", ["-Xmx32m"], ["Loaders"]),
     ("loaders_stressed", ["-Xmx32m", "-XX:GCStress=2000"], ["Loaders"]),
-    *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "handler", "daemon", "cause")),
+    *((f"ends_{how}", [], ["Ends", how]) for how in ("return", "exit", "halt", "throw", "thread", "handler", "daemon", "cause", "overflow")),
     *((f"ends_{how}", [], ["Ends", how]) for how in ("TERM", "INT", "HUP")),
     ("ends_stressed", ["-XX:GCStress=1"], ["Ends", "return"]),
     *((f"ends_{how}", ["-Xmx32m"], ["Ends", how]) for how in ("memory", "caught")),
@@ -60,6 +62,39 @@ def crash(folder, classes):
     return good
 
 
+def ignored(folder, classes):
+    """Signals that were ignored when the program started stay so, as nohup and shells want it; SIGTERM is not one of them."""
+    results = []
+    for java in ([f"{JDK}/bin/java"], [f"{JDK}/bin/java", f"-XXaltjvm={folder}"]):
+        results.append(run(["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", *java], ["Ends", "ignored"], classes, sanitizer(folder)))
+    print("ok     ignored" if results[0] == results[1] else f"FAILED ignored\n  {results[1]!r}\n  HotSpot: {results[0]!r}")
+    return results[0] == results[1]
+
+
+def shape(text):
+    """The threads of a dump that both machines have, and deadlocks, without numbers."""
+    parts = re.split(r"\n(?=\"|Found one|JNI|Heap)", text)
+    parts = [part for part in parts if not re.match('"(Signal|Service|Monitor Defl|Notification|Common-C|VM|main|C[12] |G1|GC|Sweeper|Reference)', part)]
+    parts = [re.sub("\\nHeap.*", "\\nHeap\n" if "\n\n" in part else "", part, flags=re.S) if part.startswith("Heap") else part for part in parts]
+    text = "\n".join(parts[1:])
+    for pattern, instead in (("0x[0-9a-f]+", "0xN"), (r"cpu=[\d.]+ms elapsed=[\d.]+s", "cpu elapsed"), (r" #\d+ ", " #N "), (r"refs: \d+", "refs: N"),
+                             (r"(?s)Heap\n.*?\n\n", "Heap\n")):
+        text = re.sub(pattern, instead, text)
+    return text
+
+
+def dump(folder, classes):
+    """SIGQUIT: a thread dump in HotSpot's form, and the program goes on."""
+    expected = run([f"{JDK}/bin/java", "-Xint", "-XX:+UseSerialGC"], ["Threads"], classes)
+    ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}"], ["Threads"], classes, sanitizer(folder))
+    good = (ours[0], shape(ours[1]), ours[2]) == (expected[0], shape(expected[1]), expected[2])
+    good = good and re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\nFull thread dump Strata 64-Bit VM \(.*\):\n\n", ours[1]) is not None
+    print("ok     dump" if good else "FAILED dump")
+    if not good:
+        print("\n".join(difflib.unified_diff(shape(expected[1]).splitlines(), shape(ours[1]).splitlines(), "HotSpot", "ours", lineterm="")), ours[2])
+    return good
+
+
 def main():
     folder, embedder, only = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3:]
     skip_unless_possible()
@@ -82,6 +117,8 @@ def main():
             ours = run([embedder, f"{folder}/libjvm.so"], [*words, "-XX:GCStress=500"], classes,
                        {"JAVA_HOME": JDK, **sanitizer(folder)})
             failed += ours != expected
+            failed += not dump(folder, classes)
+            failed += not ignored(folder, classes)
             if not sanitizer(folder):  # which handles faults itself
                 failed += not crash(folder, classes)
             print("ok     embedded" if ours == expected else f"FAILED embedded\n  {ours!r}\n  HotSpot: {expected!r}")
