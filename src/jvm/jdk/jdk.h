@@ -52,6 +52,8 @@ void jdk_describe_exception(struct jrt_thread *thread);
 /* From now on a fault ends the process with a crash report (docs/jvm.md), unless somebody handles
  * its signal already. */
 void jdk_crash_watch(void);
+/* Ends the process with a crash report for which there was no signal. */
+ST_NORETURN void jdk_crash(const char *what);
 /* Ends the process with a message, as JNI's FatalError does. */
 ST_NORETURN void jdk_fatal(const char *message);
 
@@ -76,7 +78,8 @@ void jdk_log_native(const char *what, const struct jrt_method *method, const cha
 bool jdk_verify_old(struct jrt_thread *thread, struct jrt_class *class, const char *reason);
 void jdk_collected(const struct jgc_pause *pause);
 void jdk_handler_threw(const struct jrt_thread *thread, const struct job_object *thrown);
-/* -XX:+ExitOnOutOfMemoryError: ends the process with code 3, without shutdown hooks. */
+/* The first OutOfMemoryError: does what -XX:OnOutOfMemoryError, CrashOnOutOfMemoryError and
+ * ExitOnOutOfMemoryError (code 3, without shutdown hooks) say. In VM. */
 void jdk_out_of_memory(struct jrt_thread *thread, const char *message);
 
 /* Whether JNI_OnLoad and its like may ask for that version. */

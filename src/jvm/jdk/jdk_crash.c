@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_crash.h"
 #include "jvm/runtime/jrt_exec.h"
@@ -100,16 +101,25 @@ static int open_file(char *path, size_t size)
     return file;
 }
 
-static void put_summary(const struct report *to, int number, const void *place)
+/* `place` NULL: there was no signal. */
+static void put_summary(const struct report *to, int number, const char *what, const void *place)
 {
     const struct jrt_thread *thread = jrt_current();
     Dl_info library = {.dli_fname = NULL};
-    say(to,
-        "#\n# A fatal error has been detected by the Java Runtime Environment:\n#\n"
-        "#  %s (0x%x) at pc=%p, pid=%d, tid=%d\n#\n",
-        name_of(number), (unsigned)number, place, os_getpid(), thread != NULL ? thread->os_id : 0);
+    int id = thread != NULL ? thread->os_id : 0;
+    say(to, "#\n# A fatal error has been detected by the Java Runtime Environment:\n#\n");
+    if (place == NULL) {
+        say(to, "#  Internal Error, pid=%d, tid=%d\n#  fatal error: %s\n#\n", os_getpid(), id,
+            what);
+    } else {
+        say(to, "#  %s (0x%x) at pc=%p, pid=%d, tid=%d\n#\n", what, (unsigned)number, place,
+            os_getpid(), id);
+    }
     say(to, "# JRE version: %s\n# Java VM: %s (%s, interpreted mode, linux-amd64)\n", jre_version,
         JDK_VM_NAME, STRATA_VERSION);
+    if (place == NULL) {
+        return;
+    }
     if (dladdr(place, &library) != 0 && library.dli_fname != NULL) {
         const char *slash = strrchr(library.dli_fname, '/');
         say(to, "# Problematic frame:\n# C  [%s+0x%zx]  %s\n#\n",
@@ -179,9 +189,11 @@ static void put_all(const struct report *both, int number, const siginfo_t *info
 {
     const struct report file = {.file = both->file, .screen = -1};
     const struct jrt_thread *thread = jrt_current();
-    say(&file, "siginfo: si_signo: %d (%s), si_code: %d, si_addr: %p\n", number, name_of(number),
-        info->si_code, info->si_addr);
-    put_registers(&file, context);
+    if (info != NULL) {
+        say(&file, "siginfo: si_signo: %d (%s), si_code: %d, si_addr: %p\n", number,
+            name_of(number), info->si_code, info->si_addr);
+        put_registers(&file, context);
+    }
     if (thread == NULL) {
         say(&file, "\nThe thread is not attached to the machine.\n");
     } else {
@@ -191,19 +203,17 @@ static void put_all(const struct report *both, int number, const siginfo_t *info
     put_machine(&file);
 }
 
-static void crashed(int number, siginfo_t *info, void *context)
+ST_NORETURN static void report(int number, const char *what, const siginfo_t *info,
+                               const void *context)
 {
     char path[PATH_BYTES];
-    if (number == SIGBUS && jrt_raw_leave(context)) {
-        return;
-    }
     if (__atomic_exchange_n(&reporting, 1, __ATOMIC_SEQ_CST) != 0) {
         static const char text[] = "\n[error occurred during error reporting]\n";
         put(&(struct report){.file = -1, .screen = STDOUT_FILENO}, text, sizeof text - 1);
         jdk_host->abort();
     }
     struct report both = {.file = open_file(path, sizeof path), .screen = STDOUT_FILENO};
-    put_summary(&both, number, jdk_crash_place(context));
+    put_summary(&both, number, what, context != NULL ? jdk_crash_place(context) : NULL);
     both.screen = -1;
     if (both.file >= 0) {
         const struct report screen = {.file = -1, .screen = STDOUT_FILENO};
@@ -212,6 +222,20 @@ static void crashed(int number, siginfo_t *info, void *context)
         os_close(&both.file);
     }
     jdk_host->abort();
+    ST_UNREACHABLE();
+}
+
+static void crashed(int number, siginfo_t *info, void *context)
+{
+    if (number == SIGBUS && jrt_raw_leave(context)) {
+        return;
+    }
+    report(number, name_of(number), info, context);
+}
+
+void jdk_crash(const char *what)
+{
+    report(0, what, NULL, NULL);
 }
 
 void jdk_crash_watch(void)

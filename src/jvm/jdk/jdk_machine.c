@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/buf.h"
+#include "base/heap.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_cgroup.h"
 #include "jvm/jdk/jdk_jni.h"
@@ -19,6 +22,7 @@
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 #include "os/os_file.h"
+#include "os/os_process.h"
 #include "os/os_time.h"
 
 enum { QUOTA_NS = 20000000 };
@@ -172,9 +176,71 @@ void jdk_stop_for_good(struct jrt_thread *thread)
     jrt_world_stop(thread);
 }
 
+/* Runs a command of -XX:OnOutOfMemoryError and waits for it. In native state. */
+static void run_command(const char *command)
+{
+    enum { COMMAND_BYTES = 64 << 10 };
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(COMMAND_BYTES);
+    siginfo_t info;
+    for (const char *at = command; *at != '\0'; at++) {
+        if (at[0] == '%' && at[1] == 'p') {
+            (void)st_buf_printf(&text, "%d", os_getpid());
+            at++;
+        } else {
+            (void)st_buf_char(&text, *at);
+        }
+    }
+    const char *const words[] = {"/bin/sh", "-c", st_buf_string(&text), NULL};
+    jdk_print(stdout, "#   Executing /bin/sh -c \"%s\"...\n", words[2]);
+    (void)fflush(stdout);
+    const struct os_spawn spawn = {.path = words[0],
+                                   .argv = words,
+                                   .stdin_fd = STDIN_FILENO,
+                                   .stdout_fd = STDOUT_FILENO,
+                                   .stderr_fd = STDERR_FILENO};
+    pid_t child = os_spawn(&spawn, NULL);
+    if (child > 0) {
+        (void)os_waitid(P_PID, (unsigned)child, &info, WEXITED);
+    }
+}
+
+/* -XX:OnOutOfMemoryError: commands with ; between them. */
+static void run_commands(struct jrt_thread *thread, const char *message)
+{
+    char *all = strdup(jdk_options.on_oom);
+    char *rest = all;
+    jdk_print(stdout, "#\n# java.lang.OutOfMemoryError: %s\n# -XX:OnOutOfMemoryError=\"%s\"\n",
+              message, jdk_options.on_oom);
+    jrt_to_native(thread);
+    for (char *command; (command = strsep(&rest, ";")) != NULL;) {
+        command += strspn(command, " ");
+        if (*command != '\0') {
+            run_command(command);
+        }
+    }
+    jrt_to_vm(thread);
+    free(all);
+}
+
 void jdk_out_of_memory(struct jrt_thread *thread, const char *message)
 {
-    jdk_print(stdout, "Terminating due to java.lang.OutOfMemoryError: %s\n", message);
-    jdk_stop_for_good(thread);
-    jdk_exit(3);
+    static uint32_t done; /* [a] */
+    if (__atomic_exchange_n(&done, 1, __ATOMIC_RELAXED) != 0) {
+        return;
+    }
+    if (jdk_options.on_oom != NULL && *jdk_options.on_oom != '\0') {
+        run_commands(thread, message);
+    }
+    if (jdk_options.crash_on_oom) {
+        char what[128];
+        jdk_print(stdout, "Aborting due to java.lang.OutOfMemoryError: %s\n", message);
+        (void)fflush(stdout);
+        (void)snprintf(what, sizeof what, "OutOfMemory encountered: %s", message);
+        jdk_crash(what);
+    }
+    if (jdk_options.exit_on_oom) {
+        jdk_print(stdout, "Terminating due to java.lang.OutOfMemoryError: %s\n", message);
+        jdk_stop_for_good(thread);
+        jdk_exit(3);
+    }
 }

@@ -116,6 +116,7 @@ void jdk_options_done(struct jdk_options *options)
         free(*lists[i]);
     }
     free(options->error_file);
+    free(options->on_oom);
     free(options->properties);
     free(options->assertions);
     *options = (struct jdk_options){.heap_max = 0};

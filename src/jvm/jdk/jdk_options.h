@@ -40,6 +40,9 @@ struct jdk_options {
     bool print_gc, print_gc_details; /* the old names of -Xlog:gc */
     bool printed;                    /* -Xlog:help, -Xinternalversion: that was it */
     bool reduce_signals;             /* -Xrs */
+    bool crash_on_oom;               /* -XX:+CrashOnOutOfMemoryError */
+    bool no_explicit_gc;             /* -XX:+DisableExplicitGC: System.gc() does nothing */
+    char *on_oom;                    /* -XX:OnOutOfMemoryError: commands; NULL: none */
     bool exit_on_oom;                /* -XX:+ExitOnOutOfMemoryError */
     bool system_assertions;          /* -esa */
     bool interpreter_only;           /* -Xint: what we always do; shown by -version */

@@ -5,10 +5,12 @@
  * Dispatcher" when the first one comes and calls Signal.dispatch.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_jni.h"
@@ -19,6 +21,8 @@
 #include "jvm/runtime/jrt_life.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
+#include "os/os_file.h"
+#include "os/os_process.h"
 #include "os/os_signal.h"
 #include "os/os_thread.h"
 
@@ -55,9 +59,35 @@ static void write_dump(void *to ST_UNUSED, const char *text, size_t length)
     jdk_print(stdout, "%.*s", (int)length, text);
 }
 
+/* Whether the signal comes from a tool that wants to attach: it has made a file that says so, and
+ * sends the signal again and again. */
+static bool is_attach(void)
+{
+    static const char *const folders[] = {".", "/tmp"};
+    struct stat found;
+    for (unsigned i = 0; i < ST_COUNT(folders); i++) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "%s/.attach_pid%d", folders[i], os_getpid());
+        if (os_fstatat(AT_FDCWD, path, &found, AT_SYMLINK_NOFOLLOW) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* In VM. */
 static void handle(struct jrt_thread *thread, int number)
 {
+    static bool told;
+    if (number == SIGQUIT && is_attach()) {
+        if (!told) {
+            jdk_print(stderr,
+                      JDK_VM_NAME " warning: attaching (jcmd, jstack, jmap, jinfo) is not in "
+                                  "this virtual machine yet\n");
+        }
+        told = true;
+        return;
+    }
     if (number == SIGQUIT) {
         jdk_thread_dump(thread, write_dump, NULL);
         (void)fflush(stdout);

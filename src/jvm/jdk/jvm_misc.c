@@ -217,6 +217,9 @@ void JVM_Halt(jint code)
 void JVM_GC(void)
 {
     struct jrt_thread *thread = jrt_current();
+    if (jdk_options.no_explicit_gc) {
+        return;
+    }
     jrt_to_vm(thread);
     jgc_collect(&thread->alloc, JGC_SYSTEM);
     JDK_LEAVE();
