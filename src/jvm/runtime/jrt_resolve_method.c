@@ -392,6 +392,27 @@ bool jrt_link_method(struct jrt_thread *thread, const struct jrt_link *link, enu
     return false;
 }
 
+/* A signature-polymorphic method is accessed, and called by the right instruction, like any other:
+ * those that trust their arguments are java.lang.invoke's own. */
+static bool check_polymorphic(struct jrt_thread *thread, struct jrt_class *in,
+                              job_offset_t descriptor, const struct jrt_method *polymorphic,
+                              enum jrt_invoke invoke)
+{
+    struct jrt_method called = *polymorphic; /* as messages tell it */
+    called.descriptor = descriptor;
+    const struct jrt_link link = {
+        .class = holder_of(&called), .name = called.name, .descriptor = descriptor, .from = in};
+    struct texts texts;
+    if (!check_access(thread, &link, &called)) {
+        return false;
+    }
+    bool is_static = (called.access & JCF_ACC_STATIC) != 0;
+    return is_static == (invoke == JRT_INVOKESTATIC) ||
+           jrt_throw(thread, JRT_IncompatibleClassChangeError,
+                     is_static ? "Expecting non-static method '%s'" : "Expected static method '%s'",
+                     written_of(&called, &texts));
+}
+
 bool jrt_resolve_method(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
                         enum jrt_invoke invoke, struct jrt_call_target *ret_target)
 {
@@ -407,8 +428,9 @@ bool jrt_resolve_method(struct jrt_thread *thread, struct jrt_class *in, uint16_
     if ((class->flags & JRT_CLASS_HANDLE) &&
         (invoke == JRT_INVOKEVIRTUAL || invoke == JRT_INVOKESTATIC)) {
         const struct jrt_method *polymorphic = jrt_polymorphic_of(class, member.name);
-        if (polymorphic) {
-            return jrt_resolve_polymorphic(thread, in, index, polymorphic, ret_target);
+        if (polymorphic && (polymorphic->intrinsic || invoke == JRT_INVOKEVIRTUAL)) {
+            return check_polymorphic(thread, in, member.descriptor, polymorphic, invoke) &&
+                   jrt_resolve_polymorphic(thread, in, index, polymorphic, ret_target);
         }
     }
     uint32_t *place = jrt_pool_resolved(pool, index);

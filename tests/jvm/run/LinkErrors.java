@@ -393,6 +393,24 @@ public class LinkErrors {
         }
     }
 
+    /** What java.lang.invoke keeps to itself, and the others by the wrong instruction. */
+    static void polymorphic() {
+        Object[][] calls = {{INVOKESTATIC, "linkToStatic"}, {INVOKESTATIC, "linkToVirtual"}, {INVOKEVIRTUAL, "linkToSpecial"}, {INVOKEVIRTUAL, "invokeBasic"},
+            {INVOKESTATIC, "invokeBasic"}, {INVOKESTATIC, "invokeExact"}, {INVOKEVIRTUAL, "invoke"}};
+        for (Object[] row : calls) {
+            String name = row[1] + "By" + row[0];
+            make(ACC_PUBLIC, "q/" + name, writer -> code(writer, ACC_PUBLIC | ACC_STATIC, "run", "()V", to -> {
+                to.visitInsn(ACONST_NULL);
+                to.visitTypeInsn(CHECKCAST, "java/lang/invoke/MethodHandle");
+                to.visitInsn(ACONST_NULL);
+                to.visitMethodInsn((int) row[0], "java/lang/invoke/MethodHandle", (String) row[1],
+                        (int) row[0] == INVOKESTATIC ? "(Ljava/lang/Object;Ljava/lang/Object;)V" : "(Ljava/lang/Object;)V", false);
+                to.visitInsn(RETURN);
+            }));
+            run("polymorphic " + name, "q/" + name);
+        }
+    }
+
     public static void main(String[] args) throws Throwable {
         nests();
         sealed();
@@ -400,5 +418,6 @@ public class LinkErrors {
         constants();
         constraints();
         supers();
+        polymorphic();
     }
 }
