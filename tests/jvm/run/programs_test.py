@@ -72,6 +72,15 @@ def ignored(folder, classes):
     return results[0] == results[1]
 
 
+def attach(folder, classes):
+    """Tools that attach are told that they cannot, and the program goes on."""
+    ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}"], ["Ends", "attach"], classes, sanitizer(folder))
+    said = "Strata 64-Bit VM warning: attaching (jcmd, jstack, jmap, jinfo) is not in this virtual machine yet\n"
+    good = ours == (0, "goes on\nhook\n", said)
+    print("ok     attach" if good else f"FAILED attach\n  {ours!r}")
+    return good
+
+
 def shape(text):
     """The threads of a dump that both machines have, and deadlocks, without numbers."""
     parts = re.split(r"\n(?=\"|Found one|JNI|Heap)", text)
@@ -120,6 +129,7 @@ def main():
             failed += ours != expected
             failed += not dump(folder, classes)
             failed += not ignored(folder, classes)
+            failed += not attach(folder, classes)
             if not sanitizer(folder):  # which handles faults itself
                 failed += not crash(folder, classes)
             print("ok     embedded" if ours == expected else f"FAILED embedded\n  {ours!r}\n  HotSpot: {expected!r}")
