@@ -97,7 +97,7 @@ KNOWN = [
     ("QEMU KVM", "int1", "vector rip", lambda b: b.vectors(DB, UD), "QEMU refuses INT1 (SDM 2A INT1)"),
     ("QEMU", "mov", "cr0", lambda b: b.mine["cr0"] & CR0_BITS == b.other["cr0"] & CR0_BITS,
      "reserved bits of CR0 read as zero (SDM 3A 2.5)"),
-    ("QEMU", "mov", "vector error rip flags", lambda b: b.mode == "64_0" and b.vectors(GP, BP) and "22" in b.case.bytes,
+    ("QEMU KVM", "mov", "vector error rip flags", lambda b: b.mode == "64_0" and b.vectors(GP, BP) and "22" in b.case.bytes,
      "bits of CR8 from 4 on are reserved (SDM 3A 2.5)"),
     ("QEMU KVM", "mov", "dr6 dr7", lambda b: b.flips(~DR6_BITS, "dr6") and b.flips(~DR7_BITS, "dr7"),
      "reserved bits of DR6 and DR7 read as they are fixed (SDM 3B 18.2)"),
@@ -205,6 +205,15 @@ LEFT_OUT = [
     ("KVM", "vmcall", SIXTEEN + ("32_0", "32_3", "c32_0", "c32_3"),
      "KVM writes VMMCALL over VMCALL, at the offset in CS as though that were the address, and tries again for ever"),
 ]
+# (peer, operations, message, why such cases end the machine): another one goes on behind them.
+ENDS = [
+    ("KVM", "callf jmpf retf", "entry failed",
+     "QEMU runs code of long mode that has both of L and D, with which VMRUN fails (SDM 2A CALL, JMP; APM 2 15.5.1)"),
+]
+
+
+def explain_end(peer, op, message):
+    return next((why for name, ops, text, why in ENDS if name == peer and op in ops.split() and text in message), None)
 
 
 def left_out(peer, rows):

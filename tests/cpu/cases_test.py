@@ -169,8 +169,14 @@ def compare(peer, rows, options):
     mine = tell(Software, names, arguments, options.timeout, model)
     other = tell(peer, names, f"{arguments} brief", options.timeout, {})
     known, unknown = collections.Counter(), []
+    ended = []
     for name, message in theirs.stopped.items():
-        print(f"  {name} {rows[int(name.split('.')[0])][0]} ended the machine: {message}")
+        op = rows[int(name.split('.')[0])][0]
+        why = cases_known.explain_end(peer.name, op, message)
+        if why is None:
+            ended.append(f"{name} {op}: {message}")
+        else:
+            known[why] += 1
     for name in names:
         if name not in mine or name not in other:
             unknown.append((name, None, None, []))
@@ -183,6 +189,8 @@ def compare(peer, rows, options):
             known[why] += 1
     print(f"{peer.name}: {ours.done} cases, {compared} compared, {len(names)} differ, {len(unknown)} of these unexplained" +
           (f"; {len(theirs.stopped)} ended the machine" if theirs.stopped else ""))
+    for line in ended:
+        print(f"  ended the machine without explanation: {line}")
     for why, count in sorted(known.items()):
         print(f"  {count} explained: {why}")
     if absent:
@@ -200,7 +208,7 @@ def compare(peer, rows, options):
         print(f"  {count} of {op} in {mode}: {fields or 'alone it does not differ'}")
     for name, a, b, fields in unknown[:options.tell]:
         show(name, a, b, fields)
-    return len(unknown) + len(theirs.stopped)
+    return len(unknown) + len(ended)
 
 
 def main():
