@@ -26,13 +26,14 @@ struct verification {
 /* NULL: an exception is pending. */
 static struct jrt_class *class_named(const struct verification *v, struct jcf_text name)
 {
+    const struct jrt_symbol *own = jrt_symbol_at(v->class->name); /* a hidden one stands apart */
+    if (jcf_text_same(name, (struct jcf_text){(const uint8_t *)own->text, own->length})) {
+        return v->class;
+    }
     job_offset_t symbol = jrt_symbol((const char *)name.data, name.length);
     if (!symbol) {
         (void)jrt_throw_oom(v->thread, JRT_OOM_METASPACE);
         return NULL;
-    }
-    if (symbol == v->class->name) {
-        return v->class;
     }
     return jrt_need_class(v->thread, jrt_loader_at(v->class->loader), symbol);
 }
