@@ -474,9 +474,12 @@ static void hidden_classes_are_not_found_by_name(void **state)
     struct jrt_class *host = define((struct spec){.name = "p/Host"});
     const struct jrt_definition how = {.lookup = host, .hidden = true, .nestmate = true};
     struct jrt_class *one = define_with((struct spec){.name = "p/H"}, &how);
-    struct jrt_class *two = define_with((struct spec){.name = "p/H"}, &how);
     assert_non_null(one);
+    /* They live for as long as their mirrors are found on a stack. */
+    const struct job_object *volatile first = jrt_mirror(one);
+    struct jrt_class *two = define_with((struct spec){.name = "p/H"}, &how);
     assert_non_null(two);
+    const struct job_object *volatile second = jrt_mirror(two);
     assert_ptr_not_equal(one, two);
     assert_null(jrt_loaded_class(loader, jrt_symbol_of("p/H")));
     assert_null(jrt_loaded_class(loader, one->name));
@@ -486,6 +489,7 @@ static void hidden_classes_are_not_found_by_name(void **state)
     assert_memory_equal(jrt_external_name(one, text, sizeof(text)), "p.H/0x0", 7);
     struct jrt_class *array = jrt_array_class(thread, one);
     assert_memory_equal(jrt_external_name(array, text, sizeof(text)), "[Lp.H/0x0", 9);
+    assert_ptr_not_equal(first, second);
 }
 
 /* -- Resolution -- */
