@@ -71,10 +71,13 @@ static inline int64_t to_long(double value)
     return value != value ? 0 : value < 0 ? INT64_MIN : INT64_MAX;
 }
 
-static inline void push_frame(union jrt_slot *fp, uint32_t caller, uint32_t flags,
-                              const struct jrt_method *method)
+/* The first word of a frame: its caller, from LINK_OF_C on called by C. One word from the call to
+ * the frame: halves that are stored apart and read together stall each call. */
+#define LINK_OF_C ((uint64_t)JRT_FRAME_ENTRY << 32)
+
+static inline void push_frame(union jrt_slot *fp, uint64_t link, const struct jrt_method *method)
 {
-    fp[-2].word = caller | (uint64_t)flags << 32;
+    fp[-2].word = link;
     fp[-1].word = job_offset(method);
 }
 
@@ -141,8 +144,7 @@ bool jin_run(struct jrt_thread *thread, struct jrt_method *method, union jrt_slo
     union jrt_slot *callee = fp; /* of a call: its first local */
     union jrt_slot result = {.word = 0};
     const struct job_array *bounds_of = NULL;
-    uint32_t caller = thread->top != NULL ? (uint32_t)(thread->top - thread->stack) : 0;
-    uint32_t flags = JRT_FRAME_ENTRY;
+    uint64_t link = (thread->top != NULL ? (uint64_t)(thread->top - thread->stack) : 0) | LINK_OF_C;
     goto *entries[__atomic_load_n(&method->entry, __ATOMIC_ACQUIRE)];
 
 #include "jvm/interpreter/jin_run_calls.inc"
