@@ -206,7 +206,8 @@ NATIVE(current_thread)
 
 NATIVE(yield)
 {
-    return jrt_sleep(thread, 0);
+    jrt_yield(thread);
+    return true;
 }
 
 NATIVE(sleep_for)

@@ -1,6 +1,6 @@
 /*
  * The management table: memory, classes, options, attributes: see jdk_management.h. What this
- * machine does not have is told so by the table itself (thresholds, contention times), or thrown as
+ * machine does not have is told so by the table itself (thresholds), or thrown as
  * UnsupportedOperationException where the library asks all the same.
  */
 #include "jvm/jdk/jdk_management.h"
@@ -35,6 +35,7 @@ enum { VERSION = 0x20030000, VERSION_MASK = 0xffff0000 };
 
 /* Bits of the structure that GetOptionalSupport fills in. */
 enum {
+    SUPPORTS_CONTENTION = 1 << 2,
     SUPPORTS_THREAD_CPU_TIME = 1 << 3 | 1 << 4, /* the calling thread's; others' */
     SUPPORTS_MONITORS = 1 << 5,
     SUPPORTS_SYNCHRONIZERS = 1 << 6,
@@ -60,7 +61,7 @@ enum long_attribute {
 
 enum bool_attribute { VERBOSE_GC = 21, VERBOSE_CLASS, CONTENTION, CPU_TIME, ALLOCATED };
 
-enum statistic { PEAK_THREADS = 801, PEAK_POOL = 805 };
+enum statistic { PEAK_THREADS = 801, WAIT_COUNTS, WAIT_TIMES, PEAK_POOL = 805 };
 
 /* ---- pools and managers: objects made once ---- */
 
@@ -285,8 +286,8 @@ static jint version(JNIEnv *env ST_UNUSED)
 
 static jint optional_support(JNIEnv *env ST_UNUSED, uint32_t *ret_bits)
 {
-    *ret_bits =
-        SUPPORTS_THREAD_CPU_TIME | SUPPORTS_MONITORS | SUPPORTS_SYNCHRONIZERS | SUPPORTS_ALLOCATED;
+    *ret_bits = SUPPORTS_CONTENTION | SUPPORTS_THREAD_CPU_TIME | SUPPORTS_MONITORS |
+                SUPPORTS_SYNCHRONIZERS | SUPPORTS_ALLOCATED;
     return 0;
 }
 
@@ -363,8 +364,10 @@ static const char *switch_of(jint which, bool **ret_switch)
 static jboolean bool_attribute(JNIEnv *env ST_UNUSED, jint which)
 {
     bool *is;
-    return switch_of(which, &is) != NULL ? __atomic_load_n(is, __ATOMIC_RELAXED)
-                                         : which == CPU_TIME || which == ALLOCATED;
+    if (switch_of(which, &is) != NULL) {
+        return __atomic_load_n(is, __ATOMIC_RELAXED);
+    }
+    return which == CONTENTION ? jrt_waits_timed() : which == CPU_TIME || which == ALLOCATED;
 }
 
 /* What it was. Those that are no switches stay what they are. */
@@ -376,18 +379,28 @@ static jboolean set_bool_attribute(JNIEnv *env, jint which, jboolean on)
     if (tags != NULL) {
         jdk_log_set(tags, on != 0);
         __atomic_store_n(is, on != 0, __ATOMIC_RELAXED);
+    } else if (which == CONTENTION) {
+        before = jrt_waits_time(on != 0);
     }
     return before;
 }
 
-static jboolean reset_statistic(JNIEnv *env ST_UNUSED, jvalue of ST_UNUSED, jint which)
+static jboolean reset_statistic(JNIEnv *env, jvalue of, jint which)
 {
-    if (which == PEAK_THREADS) {
+    switch (which) {
+    case PEAK_THREADS:
         jrt_thread_reset_peak();
-    } else if (which == PEAK_POOL) {
+        return 1;
+    case WAIT_COUNTS:
+        return jdk_thread_waits_reset(env, of.j, JRT_WAITS_COUNT);
+    case WAIT_TIMES:
+        return jdk_thread_waits_reset(env, of.j, JRT_WAITS_TIME);
+    case PEAK_POOL:
         jgc_reset_peaks();
+        return 1;
+    default:
+        return 0;
     }
-    return which == PEAK_THREADS || which == PEAK_POOL;
 }
 
 /* ---- times and bytes of several threads ---- */

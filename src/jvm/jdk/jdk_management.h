@@ -38,3 +38,5 @@ jobject jdk_deadlocked_threads(JNIEnv *env, jboolean monitors_only);
  * allocated. id 0: the calling one. -1: there is no such thread. */
 jlong jdk_thread_cpu_time(JNIEnv *env, jlong id, jboolean all);
 jlong jdk_thread_allocated(JNIEnv *env, jlong id);
+/* Forgets how often, or how long, a thread (0: all) was kept waiting. false: there is none. */
+bool jdk_thread_waits_reset(JNIEnv *env, jlong id, enum jrt_waits_part part);

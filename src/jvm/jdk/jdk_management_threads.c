@@ -86,6 +86,39 @@ static jlong user_time(int os_id)
                       : -1;
 }
 
+struct reset {
+    struct sought sought;
+    struct jrt_thread *thread;
+    enum jrt_waits_part part;
+};
+
+static void seek_thread(struct jrt_thread *each, void *argument)
+{
+    struct reset *reset = argument;
+    bool before = reset->sought.found;
+    seek(each, &reset->sought);
+    reset->thread = !before && reset->sought.found ? each : reset->thread;
+}
+
+static void reset_waits(void *argument)
+{
+    struct reset *reset = argument;
+    if (reset->sought.id != 0) {
+        jrt_threads_each(seek_thread, reset);
+    }
+    if (reset->sought.id == 0 || reset->thread != NULL) {
+        jrt_waits_reset(reset->thread, reset->part);
+    }
+}
+
+bool jdk_thread_waits_reset(JNIEnv *env, jlong id, enum jrt_waits_part part)
+{
+    JDK_ENTER(env);
+    struct reset reset = {.sought = {.id = id, .self = thread}, .part = part};
+    jrt_stop_world(thread, reset_waits, &reset);
+    JDK_RETURN((bool)(id == 0 || reset.thread != NULL));
+}
+
 jlong jdk_thread_cpu_time(JNIEnv *env, jlong id, jboolean all)
 {
     struct sought sought;
@@ -120,6 +153,7 @@ struct look {
         const struct jrt_thread *thread; /* NULL: not alive */
         int32_t status;
         jref_t lock, owner;
+        struct jrt_waits blocked, waited; /* with the time of the present one */
     } * of;
     struct held *held; /* NULL: not wanted */
     uint32_t held_count;
@@ -141,6 +175,10 @@ static void look_at(const struct look *look, struct waiting *waiting)
     waiting->status = now.status | (waiting->thread->suspended != 0 ? SUSPENDED : 0);
     waiting->lock = job_to_ref(now.lock);
     waiting->owner = job_to_ref(now.owner);
+    waiting->blocked = waiting->thread->blocked;
+    waiting->blocked.ns = jrt_waits_ns(&waiting->blocked);
+    waiting->waited = waiting->thread->waited;
+    waiting->waited.ns = jrt_waits_ns(&waiting->waited);
 }
 
 static bool frame_holds(union jrt_slot *fp, const struct job_object *object)
@@ -322,21 +360,29 @@ static bool held_arrays(struct jrt_thread *thread, const struct look *look, uint
     return true;
 }
 
-/* How often and how long a thread was blocked is not counted: 0 times, and -1 for the times. */
+/* Milliseconds; -1: they are not taken. */
+static int64_t waits_ms(const struct jrt_waits *waits)
+{
+    return jrt_waits_timed() ? (int64_t)(waits->ns / 1000000) : -1;
+}
+
 static struct job_object *make_info(struct jrt_thread *thread, const struct look *look, uint32_t of,
                                     struct job_object *java_thread, struct job_array *trace)
 {
     const struct waiting *waiting = &look->of[of];
     struct job_object *lock = job_from_ref(waiting->lock);
     struct job_object *owner = job_from_ref(waiting->owner);
+    int64_t blocks = (int64_t)waiting->blocked.count;
+    int64_t waits = (int64_t)waiting->waited.count;
+    int64_t blocked_ms = waits_ms(&waiting->blocked);
+    int64_t waited_ms = waits_ms(&waiting->waited);
     struct job_array *monitors = NULL;
     struct job_array *depths = NULL;
     struct job_array *synchronizers = NULL;
     struct job_array *unused = NULL;
     if (look->held == NULL) {
         return JDK_CONSTRUCT(thread, THREAD_INFO, INFO_BASE ")V", java_thread, waiting->status,
-                             lock, owner, (int64_t)0, (int64_t)-1, (int64_t)0, (int64_t)-1,
-                             &trace->object);
+                             lock, owner, blocks, blocked_ms, waits, waited_ms, &trace->object);
     }
     if (!held_arrays(thread, look, of, false, &monitors, &depths) ||
         !held_arrays(thread, look, of, true, &synchronizers, &unused)) {
@@ -344,8 +390,8 @@ static struct job_object *make_info(struct jrt_thread *thread, const struct look
     }
     return JDK_CONSTRUCT(
         thread, THREAD_INFO, INFO_BASE "[Ljava/lang/Object;[I[Ljava/lang/Object;)V", java_thread,
-        waiting->status, lock, owner, (int64_t)0, (int64_t)-1, (int64_t)0, (int64_t)-1,
-        &trace->object, &monitors->object, &depths->object, &synchronizers->object);
+        waiting->status, lock, owner, blocks, blocked_ms, waits, waited_ms, &trace->object,
+        &monitors->object, &depths->object, &synchronizers->object);
 }
 
 /* Puts a ThreadInfo into `to` (a handle) for each living one of `threads` (a handle); the others

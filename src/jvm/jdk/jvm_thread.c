@@ -62,7 +62,7 @@ void JVM_SetThreadPriority(JNIEnv *env, jobject of, jint priority)
 void JVM_Yield(JNIEnv *env, jclass unused ST_UNUSED)
 {
     JDK_ENTER(env);
-    (void)!jrt_sleep(thread, 0);
+    jrt_yield(thread);
     JDK_LEAVE();
 }
 

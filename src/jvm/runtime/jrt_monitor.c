@@ -35,6 +35,7 @@ struct waiter {
     struct waiter *next;
     struct jrt_thread *thread;
     uint32_t notified; /* [a] */
+    uint32_t blocked;  /* [a] it is counted as blocked by the monitor */
 };
 
 struct monitor {
@@ -155,8 +156,17 @@ static bool try_owner(struct monitor *monitor, uint32_t value)
                                        __ATOMIC_RELAXED);
 }
 
-/* Sleeps in native state until the monitor is the thread's. */
-static void enter_contended(struct jrt_thread *thread, struct monitor *monitor)
+/* Whoever notifies a waiter has it blocked, or it does so itself when its time is over. */
+static void count_blocked(struct jrt_thread *thread, struct waiter *waiter)
+{
+    if (waiter == NULL || __atomic_exchange_n(&waiter->blocked, 1, __ATOMIC_RELAXED) == 0) {
+        jrt_wait_begin(&thread->blocked);
+    }
+}
+
+/* Sleeps in native state until the monitor is the thread's, which may have been a waiter. */
+static void enter_contended(struct jrt_thread *thread, struct monitor *monitor,
+                            struct waiter *waiter)
 {
     for (int i = 0; i < SPINS; i++) {
         if (try_owner(monitor, thread->number)) {
@@ -164,6 +174,7 @@ static void enter_contended(struct jrt_thread *thread, struct monitor *monitor)
         }
         __builtin_ia32_pause();
     }
+    count_blocked(thread, waiter);
     jrt_to_native(thread);
     for (;;) {
         uint32_t owner = __atomic_load_n(&monitor->owner, __ATOMIC_RELAXED);
@@ -230,7 +241,8 @@ static bool enter_monitor(struct jrt_thread *thread, struct job_object *object)
     uint32_t state = thread->state;
     thread->waits_for = index_of(object->lock) + 1;
     set_status(thread, STATUS_BLOCKED);
-    enter_contended(thread, monitor);
+    enter_contended(thread, monitor, NULL);
+    jrt_wait_end(&thread->blocked);
     set_status(thread, STATUS_RUNNABLE);
     thread->waits_for = 0;
     __atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
@@ -433,7 +445,7 @@ static void wait_for_notify(struct jrt_thread *thread, const struct waiter *wait
     }
 }
 
-bool jrt_monitor_wait(struct jrt_thread *thread, struct job_object *object, int64_t milliseconds)
+static bool wait_on(struct jrt_thread *thread, struct job_object *object, int64_t milliseconds)
 {
     if (milliseconds < 0) {
         return jrt_throw(thread, JRT_IllegalArgumentException, "timeout value is negative");
@@ -461,7 +473,8 @@ bool jrt_monitor_wait(struct jrt_thread *thread, struct job_object *object, int6
     wait_for_notify(thread, &waiter, deadline);
     set_status(thread, STATUS_BLOCKED);
     uint32_t state = thread->state;
-    enter_contended(thread, monitor);
+    enter_contended(thread, monitor, &waiter);
+    jrt_wait_end(&thread->blocked);
     __atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
     set_status(thread, STATUS_RUNNABLE);
     thread->waits_for = 0;
@@ -473,6 +486,14 @@ bool jrt_monitor_wait(struct jrt_thread *thread, struct job_object *object, int6
     __atomic_sub_fetch(&monitor->users, 1, __ATOMIC_ACQ_REL);
     /* One who was notified returns normally and stays interrupted (JLS 17 17.2.4). */
     return notified || !interrupted(thread) || throw_interrupted(thread, NULL);
+}
+
+bool jrt_monitor_wait(struct jrt_thread *thread, struct job_object *object, int64_t milliseconds)
+{
+    jrt_wait_begin(&thread->waited);
+    bool good = wait_on(thread, object, milliseconds);
+    jrt_wait_end(&thread->waited);
+    return good;
 }
 
 bool jrt_monitor_notify(struct jrt_thread *thread, struct job_object *object, bool all)
@@ -495,6 +516,8 @@ bool jrt_monitor_notify(struct jrt_thread *thread, struct job_object *object, bo
         waiter->next = NULL;
         *last = waiter;
         last = &waiter->next;
+        count_blocked(waiter->thread, waiter);
+        set_status(waiter->thread, STATUS_BLOCKED);
         __atomic_store_n(&waiter->notified, 1, __ATOMIC_RELEASE);
         if (!all) {
             break;
@@ -503,34 +526,51 @@ bool jrt_monitor_notify(struct jrt_thread *thread, struct job_object *object, bo
     return true;
 }
 
+void jrt_yield(struct jrt_thread *thread)
+{
+    uint32_t state = thread->state;
+    jrt_to_native(thread);
+    sched_yield();
+    jrt_to_vm(thread);
+    __atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
+}
+
+/* Until the deadline or an interrupt. */
+static bool sleep_until(struct jrt_thread *thread, int64_t deadline)
+{
+    for (;;) {
+        uint32_t seen = __atomic_load_n(&thread->wake, __ATOMIC_SEQ_CST);
+        if (interrupted(thread)) {
+            return throw_interrupted(thread, "sleep interrupted");
+        }
+        if ((int64_t)os_monotonic_ns() >= deadline || thread->async_exception.word != 0) {
+            return true;
+        }
+        sleep_once(thread, seen, false, deadline);
+    }
+}
+
 bool jrt_sleep(struct jrt_thread *thread, int64_t milliseconds)
 {
     if (milliseconds < 0) {
         return jrt_throw(thread, JRT_IllegalArgumentException, "timeout value is negative");
     }
+    if (interrupted(thread)) {
+        return throw_interrupted(thread, "sleep interrupted");
+    }
     int64_t deadline = deadline_after(milliseconds_ns(milliseconds));
+    jrt_wait_begin(&thread->waited);
     set_status(thread, STATUS_SLEEPING);
     if (milliseconds == 0) {
-        jrt_to_native(thread);
-        sched_yield();
-        jrt_to_vm(thread);
+        jrt_yield(thread);
     }
-    for (;;) {
-        uint32_t seen = __atomic_load_n(&thread->wake, __ATOMIC_SEQ_CST);
-        if (interrupted(thread)) {
-            set_status(thread, STATUS_RUNNABLE);
-            return throw_interrupted(thread, "sleep interrupted");
-        }
-        if ((int64_t)os_monotonic_ns() >= deadline || thread->async_exception.word != 0) {
-            break;
-        }
-        sleep_once(thread, seen, false, deadline);
-    }
+    bool good = sleep_until(thread, deadline);
     set_status(thread, STATUS_RUNNABLE);
-    return true;
+    jrt_wait_end(&thread->waited);
+    return good;
 }
 
-void jrt_park(struct jrt_thread *thread, bool absolute, int64_t time)
+static void park(struct jrt_thread *thread, bool absolute, int64_t time)
 {
     int64_t deadline = INT64_MAX;
     if (absolute) {
@@ -547,6 +587,13 @@ void jrt_park(struct jrt_thread *thread, bool absolute, int64_t time)
     sleep_once(thread, seen, absolute, deadline);
     __atomic_store_n(&thread->permit, 0, __ATOMIC_SEQ_CST);
     set_status(thread, STATUS_RUNNABLE);
+}
+
+void jrt_park(struct jrt_thread *thread, bool absolute, int64_t time)
+{
+    jrt_wait_begin(&thread->waited);
+    park(thread, absolute, time);
+    jrt_wait_end(&thread->waited);
 }
 
 static struct jrt_thread *thread_of(const struct job_object *java_thread)

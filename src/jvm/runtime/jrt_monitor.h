@@ -25,6 +25,8 @@ bool jrt_monitor_notify(struct jrt_thread *thread, struct job_object *object,
  * ever. */
 void jrt_park(struct jrt_thread *thread, bool absolute, int64_t time);
 void jrt_unpark(struct job_object *java_thread); /* NULL or not alive: nothing */
+/* Thread.yield, which an interrupt does not concern. */
+void jrt_yield(struct jrt_thread *thread);
 /* Thread.sleep; 0 yields. false: InterruptedException, or IllegalArgumentException for a negative
  * time. */
 bool jrt_sleep(struct jrt_thread *thread, int64_t milliseconds) ST_MUST_CHECK;

@@ -32,6 +32,7 @@
 #include "jvm/gc/jgc.h"
 #include "jvm/runtime/jrt_class.h"
 #include "jvm/runtime/jrt_registers.h"
+#include "jvm/runtime/jrt_waits.h"
 
 union jrt_slot {
     int64_t j;
@@ -92,9 +93,11 @@ struct jrt_thread {
     uint32_t suspended;     /* [a] 1: Thread.suspend, it stays at its next poll */
     int os_id;              /* [I] the kernel's number */
     bool daemon;
-    bool native_attached; /* by AttachCurrentThread or JNI_CreateJavaVM, not started by us */
-    bool living;          /* [threads] in the list of threads */
-    uint32_t waits_for;   /* [a] index + 1 of the monitor that it enters or waits on; 0: none */
+    bool native_attached;     /* by AttachCurrentThread or JNI_CreateJavaVM, not started by us */
+    bool living;              /* [threads] in the list of threads */
+    uint32_t waits_for;       /* [a] index + 1 of the monitor that it enters or waits on; 0: none */
+    struct jrt_waits blocked; /* by monitors, from where it cannot but sleep */
+    struct jrt_waits waited;  /* Object.wait, sleep and park */
     struct job_object *
         *critical; /* [o] arrays of the JNI critical regions it is in (jrt_handle.h) */
     uint32_t critical_count, critical_room;

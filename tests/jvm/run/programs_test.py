@@ -37,6 +37,7 @@ RUNS = [
     ("link_errors", [WRITER], ["LinkErrors"]),
     ("limits", [WRITER], ["Limits"]),
     ("beans", ["-Xmx64m"], ["Beans"]),
+    ("contention", [], ["Contention"]),
     # HotSpot's compiled code does not bear bad arguments of the library's private methods.
     ("intrinsics", ["-Xint", *OPENED], ["Intrinsics"]),
     ("faults", ["-Xint", "--add-opens=java.base/java.nio=ALL-UNNAMED"], ["Faults"]),
@@ -84,7 +85,7 @@ def attach(folder, classes):
 def shape(text):
     """The threads of a dump that both machines have, and deadlocks, without numbers."""
     parts = re.split(r"\n(?=\"|Found one|JNI|Heap)", text)
-    parts = [part for part in parts if not re.match('"(Signal|Service|Monitor Defl|Notification|Common-C|VM|main|C[12] |G1|GC|Sweeper|Reference)', part)]
+    parts = [part for part in parts if not re.match('"(Signal|Service|Monitor Defl|Notification|Common-C|process reaper|VM|main|C[12] |G1|GC|Sweeper|Reference)', part)]
     parts = [re.sub("\\nHeap.*", "\\nHeap\n" if "\n\n" in part else "", part, flags=re.S) if part.startswith("Heap") else part for part in parts]
     text = "\n".join(parts[1:])
     for pattern, instead in (("0x[0-9a-f]+", "0xN"), (r"cpu=[\d.]+ms elapsed=[\d.]+s", "cpu elapsed"), (r" #\d+ ", " #N "), (r"refs: \d+", "refs: N"),
