@@ -159,18 +159,12 @@ static bool run_native(struct jrt_thread *thread, struct jrt_method *method, uni
     return !jrt_failed(thread);
 }
 
-static struct job_object *lock_of(const struct jrt_method *method, const union jrt_slot *fp)
-{
-    return (method->access & JCF_ACC_STATIC) != 0 ? jrt_mirror(jrt_class_at(method->class_at))
-                                                  : job_from_ref(fp[0].ref);
-}
-
 /* Unlocks; an exception that is pending stays so, unless that throws another one. */
 static bool unlock(struct jrt_thread *thread, const struct jrt_method *method,
                    const union jrt_slot *fp, bool good)
 {
     struct job_object *exception = jrt_catch(thread);
-    bool unlocked = jrt_monitor_exit(thread, lock_of(method, fp));
+    bool unlocked = jrt_monitor_exit(thread, jin_lock_of(method, fp));
     if (unlocked && exception != NULL) {
         (void)jrt_throw_object(thread, exception);
     }
@@ -190,8 +184,9 @@ bool jin_native(struct jrt_thread *thread, struct jrt_method *method, union jrt_
     fp[-1].word = job_offset(method);
     thread->top = fp;
     bool locked = (method->access & JCF_ACC_SYNCHRONIZED) != 0;
-    bool good = !locked || jrt_monitor_enter(thread, lock_of(method, fp));
+    bool good = !locked || jrt_monitor_enter(thread, jin_lock_of(method, fp));
     if (good) {
+        jrt_frame_of(fp)->flags |= locked ? JRT_FRAME_LOCKED : 0;
         good = run_native(thread, method, fp, &result);
         if (locked) {
             good = unlock(thread, method, fp, good);
@@ -348,6 +343,7 @@ static const struct jrt_exec interpreter = {.call = call,
                                             .bytecode_index = bytecode_index,
                                             .scan_frame = jin_scan_frame,
                                             .local = local,
+                                            .locked = jin_locked,
                                             .forget_class = forget_class,
                                             .forget_receivers = forget_receivers};
 

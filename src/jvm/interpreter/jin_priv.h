@@ -47,6 +47,23 @@ enum jin_resolved jin_resolve(struct jrt_thread *thread, struct jin_code *code,
                               struct jin_insn *insn, union jrt_slot *fp,
                               struct jrt_method **ret_method);
 
+/* Locks of frames: jin_lock.c. monitorenter and monitorexit of an object that is not NULL; the lock
+ * of a synchronized method; a return of a frame that has flags of locks. false: an exception is
+ * pending, at the instruction where the frame stands. */
+bool jin_enter(struct jrt_thread *thread, const struct jin_code *code, union jrt_slot *fp,
+               struct job_object *object);
+bool jin_leave(struct jrt_thread *thread, const struct jin_code *code, union jrt_slot *fp,
+               struct job_object *object);
+bool jin_enter_method(struct jrt_thread *thread, struct jrt_method *method,
+                      const struct jin_code *code, union jrt_slot *fp);
+bool jin_return(struct jrt_thread *thread, const struct jin_code *code, union jrt_slot *fp);
+/* What a synchronized method locks, before its code runs; what its frame has locked (jrt_exec.h).
+ */
+struct job_object *jin_lock_of(const struct jrt_method *method, const union jrt_slot *fp);
+struct job_object *jin_locked(const union jrt_slot *fp);
+/* The same by an exception, which is pending; it may become another. */
+void jin_unwind(struct jrt_thread *thread, const struct jin_code *code, union jrt_slot *fp);
+
 /* The handler in this frame for the pending exception: its instruction, or -1. The exception may
  * become another. */
 int64_t jin_handler(struct jrt_thread *thread, struct jin_code *code, union jrt_slot *fp);

@@ -13,7 +13,6 @@
 #include "jvm/interpreter/jin_priv.h"
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_known.h"
-#include "jvm/runtime/jrt_monitor.h"
 #include "jvm/runtime/jrt_references.h"
 #include "jvm/runtime/jrt_throw.h"
 #include "jvm/runtime/jrt_vm.h"
@@ -79,38 +78,6 @@ static inline void push_frame(union jrt_slot *fp, uint64_t link, const struct jr
 {
     fp[-2].word = link;
     fp[-1].word = job_offset(method);
-}
-
-/* What a frame that synchronizes does when it ends, either way. */
-static bool leave_locked(struct jrt_thread *thread, const struct jin_code *code, union jrt_slot *fp)
-{
-    struct job_object *locked = job_from_ref(fp[code->locals - 1].ref);
-    jrt_frame_of(fp)->flags &= ~(uint32_t)JRT_FRAME_LOCKED;
-    return jrt_monitor_exit(thread, locked);
-}
-
-/* Unlocks while an exception passes; what that throws takes its place. */
-static void unwind_locked(struct jrt_thread *thread, const struct jin_code *code,
-                          union jrt_slot *fp)
-{
-    struct job_object *exception = jrt_catch(thread);
-    if (leave_locked(thread, code, fp)) {
-        (void)jrt_throw_object(thread, exception);
-    }
-}
-
-static bool enter_locked(struct jrt_thread *thread, struct jrt_method *method,
-                         const struct jin_code *code, union jrt_slot *fp)
-{
-    struct job_object *lock = (method->access & JCF_ACC_STATIC) != 0
-                                  ? jrt_mirror(jrt_class_at(method->class_at))
-                                  : job_from_ref(fp[0].ref);
-    fp[code->locals - 1].word = job_to_ref(lock).word;
-    if (!jrt_monitor_enter(thread, lock)) {
-        return false;
-    }
-    jrt_frame_of(fp)->flags |= JRT_FRAME_LOCKED;
-    return true;
 }
 
 #define DISPATCH() goto *labels[__atomic_load_n(&pc->op, __ATOMIC_ACQUIRE)]

@@ -171,6 +171,9 @@ ST_NOINLINE int64_t jin_handler(struct jrt_thread *thread, struct jin_code *code
     if (method->handler_count == 0) {
         return -1;
     }
+    if (thread->poll != 0) { /* a handler may throw to itself for ever */
+        jrt_poll(thread);
+    }
     struct job_object *exception = jrt_catch(thread);
     uint32_t at = jin_bytecode_index(code, jrt_frame_of(fp)->pc);
     int target = jrt_find_handler(thread, method, at, &exception);

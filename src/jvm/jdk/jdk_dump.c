@@ -119,7 +119,7 @@ static void add_stack(struct dump *dump, uint32_t which)
                                                       : "waiting to lock",
                        waiting->lock);
         }
-        uint32_t count = jdk_frame_monitors(walk.fp, monitors, MONITORS_MAX);
+        uint32_t count = jdk_frame_monitors(dump->threads[which], walk.fp, monitors, MONITORS_MAX);
         for (uint32_t i = 0; i < count; i++) {
             add_object(dump->to, "locked", monitors[i]);
         }

@@ -1,16 +1,13 @@
 /*
- * Locks of threads: see jdk_locks.h. Which monitors the synchronized statements of a frame hold is
- * read from its code: compilers of Java give each a handler for everything, which begins with
- * storing the exception, loading the monitor's local variable and leaving it.
+ * Locks of threads: see jdk_locks.h.
  */
 #include "jvm/jdk/jdk_locks.h"
 
 #include <time.h>
 
-#include "jvm/classfile/jcf_bytecode.h"
-#include "jvm/classfile/jcf_flags.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_held.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_loader.h"
 #include "jvm/runtime/jrt_monitor.h"
@@ -74,59 +71,18 @@ void jdk_waiting_of(const struct jrt_thread *thread, const struct jdk_synchroniz
     }
 }
 
-/* The local variable that an instruction of one of an operation's forms names, and its length; -1:
- * it is another operation. `shorts`: the first of the four forms with the number in them. */
-static int32_t variable(const uint8_t *code, uint32_t left, uint8_t op, uint8_t shorts,
-                        uint32_t *ret_length)
+uint32_t jdk_frame_monitors(const struct jrt_thread *thread, union jrt_slot *fp,
+                            struct job_object **ret_monitors, uint32_t room)
 {
-    if (left >= 2 && code[0] == op) {
-        *ret_length = 2;
-        return code[1];
-    }
-    if (left >= 4 && code[0] == JCF_OP_WIDE && code[1] == op) {
-        *ret_length = 4;
-        return code[2] << 8 | code[3];
-    }
-    *ret_length = 1;
-    return left >= 1 && code[0] >= shorts && code[0] < shorts + 4 ? code[0] - shorts : -1;
-}
-
-/* The variable of the monitor that a handler leaves; -1: it is no such handler. */
-static int32_t left_by(const struct jrt_method *method, uint32_t at)
-{
-    const uint8_t *code = job_at(method->bytecode);
-    uint32_t length;
-    if (variable(code + at, method->bytecode_length - at, JCF_OP_ASTORE, JCF_OP_ASTORE_0, &length) <
-        0) {
-        return -1;
-    }
-    at += length;
-    int32_t found =
-        variable(code + at, method->bytecode_length - at, JCF_OP_ALOAD, JCF_OP_ALOAD_0, &length);
-    at += length;
-    return at < method->bytecode_length && code[at] == JCF_OP_MONITOREXIT ? found : -1;
-}
-
-uint32_t jdk_frame_monitors(union jrt_slot *fp, struct job_object **ret_monitors, uint32_t room)
-{
-    const struct jrt_frame *frame = jrt_frame_of(fp);
-    const struct jrt_method *method = jrt_method_at(frame->method);
-    const struct jrt_handler *handlers = job_at(method->handlers);
-    uint32_t at = jrt_exec->bytecode_index(frame);
+    uint32_t held;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < method->handler_count; i++) {
-        bool covers = handlers[i].catch_index == 0 && handlers[i].start <= at &&
-                      at < handlers[i].end && handlers[i].target >= handlers[i].end;
-        int32_t number = covers ? left_by(method, handlers[i].target) : -1;
-        const union jrt_slot *slot = number >= 0 ? jrt_exec->local(fp, (uint32_t)number) : NULL;
-        if (slot != NULL && slot->ref.word != 0 && count < room) {
-            ret_monitors[count++] = job_from_ref(slot->ref);
-        }
+    const struct jrt_held *entries = jrt_held_of(thread, fp, &held);
+    while (held-- > 0 && count < room) {
+        ret_monitors[count++] = job_from_ref(entries[held].object);
     }
-    if ((frame->flags & JRT_FRAME_LOCKED) != 0 && count < room) {
-        bool fixed = (method->access & JCF_ACC_STATIC) != 0;
-        ret_monitors[count++] =
-            fixed ? jrt_mirror(jrt_class_at(method->class_at)) : job_from_ref(fp[0].ref);
+    struct job_object *own = jrt_exec->locked(fp);
+    if (own != NULL && count < room) {
+        ret_monitors[count++] = own;
     }
     return count;
 }

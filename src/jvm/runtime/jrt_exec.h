@@ -40,6 +40,8 @@ struct jrt_exec {
     /* A local variable's slot in a frame that stands at a call; NULL: not live or not there. For
      * AccessController's walk and LiveStackFrame. */
     union jrt_slot *(*local)(union jrt_slot *fp, uint32_t index);
+    /* What the frame of a synchronized method has locked; NULL: nothing. */
+    struct job_object *(*locked)(const union jrt_slot *fp);
     /* A loader's methods go away (world stopped): forget translations. */
     void (*forget_class)(struct jrt_class *class);
     /* What calls in the class's methods know of receivers' classes is forgotten (world stopped).

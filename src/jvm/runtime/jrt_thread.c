@@ -18,6 +18,7 @@
 
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_handle.h"
+#include "jvm/runtime/jrt_held.h"
 #include "jvm/runtime/jrt_throw.h"
 #include "jvm/runtime/jrt_vm.h"
 #include "os/os_memory.h"
@@ -235,6 +236,7 @@ void jrt_threads_roots(struct jgc_visitor *visitor)
         jgc_visit_slot(visitor, &thread->async_exception);
         jrt_locals_visit(thread, visitor);
         jrt_critical_visit(thread, visitor);
+        jrt_held_visit(thread, visitor);
         visit_frames(thread, visitor);
         if (thread->native_stopped != NULL) {
             jgc_scan_words(visitor, thread->saved_registers, thread->saved_registers + 6);
@@ -358,8 +360,11 @@ void jrt_thread_detach(struct jrt_thread *thread)
     jgc_local_done(&thread->alloc);
     jrt_locals_free(thread);
     free(thread->critical);
+    free(thread->held);
     /* Its references are gone; from here a collection need not wait for it, nor may it find it half
      * taken out. */
+    thread->critical_count = 0;
+    thread->held_count = 0;
     thread->top = NULL;
     thread->object.word = 0;
     thread->exception.word = 0;

@@ -57,7 +57,8 @@ enum {
     JRT_FRAME_ENTRY = 1,  /* called from C */
     JRT_FRAME_LOCKED = 2, /* holds the monitor of its synchronized method */
     JRT_FRAME_NATIVE = 4,
-    JRT_FRAME_COMPILED = 8 /* for the compilers to come */
+    JRT_FRAME_COMPILED = 8, /* for the compilers to come */
+    JRT_FRAME_MONITORS = 16 /* has entered monitors by itself: jrt_held.h */
 };
 
 static inline struct jrt_frame *jrt_frame_of(union jrt_slot *fp)
@@ -68,6 +69,12 @@ static inline struct jrt_frame *jrt_frame_of(union jrt_slot *fp)
 enum jrt_thread_state { JRT_IN_NATIVE, JRT_IN_VM, JRT_IN_JAVA };
 
 struct jrt_handles; /* jrt_handle.h */
+
+/* A monitor that a frame has entered. */
+struct jrt_held {
+    uint32_t frame; /* its fp, in slots from the stack's start */
+    jref_t object;
+};
 
 struct jrt_thread {
     /* The members that the interpreter, stubs and compiled code reach by offset come first. */
@@ -101,6 +108,8 @@ struct jrt_thread {
     struct job_object *
         *critical; /* [o] arrays of the JNI critical regions it is in (jrt_handle.h) */
     uint32_t critical_count, critical_room;
+    struct jrt_held *held; /* [o] by frame: jrt_held.h */
+    uint32_t held_count, held_room;
     struct jrt_local_frame *local_frames; /* [o] of PushLocalFrame: jdk's */
     uint64_t hash_seed;                   /* [o] of identity hashes */
     size_t stack_bytes;                   /* [I] of the Java stack's mapping */

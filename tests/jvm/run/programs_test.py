@@ -36,6 +36,7 @@ RUNS = [
     *((f"{name.lower()}_stressed", ["-XX:GCStress=500"], [name]) for name in ("Reflection", "Handles")),
     ("link_errors", [WRITER], ["LinkErrors"]),
     ("limits", [WRITER], ["Limits"]),
+    ("monitors", [WRITER], ["Monitors"]),
     ("beans", ["-Xmx64m"], ["Beans"]),
     ("contention", [], ["Contention"]),
     # HotSpot's compiled code does not bear bad arguments of the library's private methods.
