@@ -10,7 +10,8 @@
 #include "os/os_memory.h"
 #include "os/os_time.h"
 
-/* Where a heap may lie, and in which steps its place is looked for. */
+/* Where a heap may lie, and in which steps its place is looked for: upwards from `place_first`,
+ * where few numbers of programs look like addresses, then downwards. */
 #if JGC_UNDER_ASAN
 enum { STEP = 256 << 20 };
 static const uint64_t place_first = 256 << 20;
@@ -20,7 +21,7 @@ static const uint64_t most_bytes = 1 << 30;
 enum { STEP = 1 << 30 };
 static const uint64_t place_first = 16ULL << 30;
 static const uint64_t place_end = 32ULL << 30;
-static const uint64_t most_bytes = 16ULL << 30;
+static const uint64_t most_bytes = 31ULL << 30;
 #endif
 
 enum { DEFAULT_STACK = 256 << 10, LEAST_BYTES = 1 << 20, SOFT_MS_PER_MB = 1000 };
@@ -62,6 +63,10 @@ static int reserve_heap(uint64_t wish, uint64_t bytes, struct st_err *err)
         r = reserve(wish, bytes, &base);
     }
     for (uint64_t at = place_first; r < 0 && at + bytes <= place_end; at += STEP) {
+        r = reserve(at, bytes, &base);
+    }
+    uint64_t top = (place_end - bytes) / STEP * STEP;
+    for (uint64_t at = ST_MIN(top, place_first - STEP); r < 0 && at >= STEP; at -= STEP) {
         r = reserve(at, bytes, &base);
     }
     if (r < 0) {

@@ -139,6 +139,21 @@ static void what_is_reachable_survives_and_the_rest_is_used_again(void **state)
     end();
 }
 
+static void the_largest_heap_holds_what_any_other_does(void **state)
+{
+    (void)state;
+    begin((struct jgc_config){.max_bytes = jgc_max_supported()});
+    held.roots[1] = job_to_ref(new_array(&local, classes.bytes, 4 << 20));
+    const struct job_object *large = job_from_ref(held.roots[1]);
+    make_list(20000);
+    jgc_collect(&local, JGC_SYSTEM);
+    check_list(20000);
+    assert_ptr_equal(job_from_ref(held.roots[1]), large);
+    assert_true((const char *)large - (const char *)job_from_ref(held.roots[0]) >
+                (ptrdiff_t)(jgc_max_supported() / 2));
+    end();
+}
+
 static void a_deep_list_does_not_overflow_a_small_mark_stack(void **state)
 {
     (void)state;
@@ -321,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_heaps_that_cannot_be),
         cmocka_unit_test(what_is_reachable_survives_and_the_rest_is_used_again),
+        cmocka_unit_test(the_largest_heap_holds_what_any_other_does),
         cmocka_unit_test(a_deep_list_does_not_overflow_a_small_mark_stack),
         cmocka_unit_test(a_full_heap_fails_and_lives_on),
         cmocka_unit_test(large_objects_are_zeroed_stay_and_are_used_again),
