@@ -145,6 +145,7 @@ static void put_java_stack(const struct report *to, const struct jrt_thread *thr
         say(to, "  %s\n", place);
         count++;
     }
+    say(to, "%s", walk.fp != NULL ? "  and older ones\n" : "");
 }
 
 static void put_registers(const struct report *to, const void *context)
@@ -174,7 +175,9 @@ static void put_machine(const struct report *to)
 {
     say(to, "\nVM arguments:\n");
     for (uint32_t i = 0; i < jdk_options.argument_count; i++) {
-        say(to, "  %s\n", jdk_options.arguments[i]);
+        say(to, "  ");
+        put(to, jdk_options.arguments[i], strlen(jdk_options.arguments[i]));
+        say(to, "\n");
     }
     say(to, "\nUptime: %.3f seconds\n", (double)jdk_uptime_ns() / 1e9);
     say(to, "\nDynamic libraries:\n");

@@ -20,6 +20,7 @@
 #include "jvm/runtime/jrt_file.h"
 #include "jvm/runtime/jrt_handle.h"
 #include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_life.h"
 #include "jvm/runtime/jrt_module.h"
 #include "jvm/runtime/jrt_monitor.h"
 #include "jvm/runtime/jrt_pool.h"
@@ -27,7 +28,7 @@
 #include "jvm/runtime/jrt_string.h"
 #include "os/os_process.h"
 
-enum { NAME_BYTES = 512, PLACE_BYTES = 1536, DUMP_BYTES = 64 << 20, MONITORS_MAX = 32 };
+enum { NAME_BYTES = 512, PLACE_BYTES = 1536, DUMP_BYTES = 256 << 20, CAUSES_MAX = 100 };
 
 static void name_of(const struct job_object *object, char *text, uint32_t size)
 {
@@ -100,6 +101,7 @@ struct dump {
     struct jdk_synchronizers synchronizers;
     struct jrt_thread **threads; /* oldest first, those with an object of java.lang.Thread */
     struct jdk_waiting *waiting;
+    int32_t *waits_for; /* the thread that one waits for; -1: none */
     uint32_t count, room;
 };
 
@@ -109,7 +111,6 @@ static void add_stack(struct dump *dump, uint32_t which)
     struct jrt_walk walk;
     bool first = true;
     for (jrt_walk_start(&walk, dump->threads[which]); walk.fp != NULL; jrt_walk_next(&walk)) {
-        struct job_object *monitors[MONITORS_MAX];
         const struct jrt_frame *frame = jrt_frame_of(walk.fp);
         add_frame(dump->to, jrt_method_at(frame->method), jrt_exec->bytecode_index(frame));
         if (first && waiting->lock != NULL && (waiting->status & (0x400 | 0x300)) != 0) {
@@ -119,21 +120,22 @@ static void add_stack(struct dump *dump, uint32_t which)
                                                       : "waiting to lock",
                        waiting->lock);
         }
-        uint32_t count = jdk_frame_monitors(dump->threads[which], walk.fp, monitors, MONITORS_MAX);
-        for (uint32_t i = 0; i < count; i++) {
-            add_object(dump->to, "locked", monitors[i]);
+        const struct job_object *monitor;
+        for (uint32_t i = 0;
+             (monitor = jdk_frame_monitor(dump->threads[which], walk.fp, i)) != NULL; i++) {
+            add_object(dump->to, "locked", monitor);
         }
         first = false;
     }
 }
 
-static void thread_name(const struct jrt_thread *thread, char *name, size_t size)
+/* Adds a thread's name between two texts. */
+static void add_name(struct st_buf *to, const char *before, const struct jrt_thread *thread,
+                     const char *after)
 {
-    const struct job_object *string = jrt_ref(job_from_ref(thread->object), JRT_AT(Thread, name));
-    name[0] = '\0';
-    if (string != NULL) {
-        (void)jrt_string_utf8(string, name, (uint32_t)size);
-    }
+    (void)st_buf_text(to, before);
+    jrt_thread_name(thread, to);
+    (void)st_buf_text(to, after);
 }
 
 static double elapsed_seconds(const struct jrt_thread *thread)
@@ -153,20 +155,19 @@ static void add_thread(struct dump *dump, uint32_t which)
     const struct jrt_thread *thread = dump->threads[which];
     const struct job_object *object = job_from_ref(thread->object);
     int32_t status = dump->waiting[which].status;
-    char name[NAME_BYTES];
     char times[64];
     struct jrt_walk walk;
-    thread_name(thread, name, sizeof name);
     jrt_walk_start(&walk, thread);
     (void)snprintf(times, sizeof times, "cpu=%.2fms elapsed=%.2fs", /* st_buf has no %f */
                    (double)jdk_cpu_time_ns(thread->os_id) / 1e6, elapsed_seconds(thread));
-    (void)st_buf_printf(
-        dump->to, "\"%s\" #%lld %sprio=%d os_prio=0 %s tid=0x%016lx nid=0x%x %s  [0x%016lx]\n",
-        name, (long long)jrt_long(object, JRT_AT(Thread, tid)),
-        jrt_byte(object, JRT_AT(Thread, daemon)) != 0 ? "daemon " : "",
-        jrt_int(object, JRT_AT(Thread, priority)), times, (unsigned long)(uintptr_t)thread,
-        (unsigned)thread->os_id, activity_text(status),
-        (unsigned long)(uintptr_t)walk.fp & ~0xffful);
+    add_name(dump->to, "\"", thread, "\"");
+    (void)st_buf_printf(dump->to,
+                        " #%lld %sprio=%d os_prio=0 %s tid=0x%016lx nid=0x%x %s  [0x%016lx]\n",
+                        (long long)jrt_long(object, JRT_AT(Thread, tid)),
+                        jrt_byte(object, JRT_AT(Thread, daemon)) != 0 ? "daemon " : "",
+                        jrt_int(object, JRT_AT(Thread, priority)), times,
+                        (unsigned long)(uintptr_t)thread, (unsigned)thread->os_id,
+                        activity_text(status), (unsigned long)(uintptr_t)walk.fp & ~0xffful);
     (void)st_buf_printf(dump->to, "   java.lang.Thread.State: %s\n", state_text(status));
     add_stack(dump, which);
     (void)st_buf_printf(dump->to, "\n");
@@ -174,8 +175,7 @@ static void add_thread(struct dump *dump, uint32_t which)
 
 /* ---- deadlocks ---- */
 
-/* The thread that one waits for; -1: none. */
-static int32_t waits_for(const struct dump *dump, int32_t one)
+static int32_t waits_for(const struct dump *dump, uint32_t one)
 {
     const struct job_object *owner = dump->waiting[one].owner;
     for (uint32_t i = 0; owner != NULL && i < dump->count; i++) {
@@ -192,7 +192,7 @@ static uint32_t circle_of(const struct dump *dump, uint32_t one)
 {
     int32_t at = (int32_t)one;
     for (uint32_t count = 1; count <= dump->count; count++) {
-        at = waits_for(dump, at);
+        at = dump->waits_for[at];
         if (at == (int32_t)one) {
             return count;
         }
@@ -209,11 +209,10 @@ static void add_circle(struct dump *dump, uint32_t first, uint32_t length)
     int32_t at = (int32_t)first;
     (void)st_buf_printf(dump->to, "\nFound one Java-level deadlock:\n"
                                   "=============================\n");
-    for (uint32_t i = 0; i < length; i++, at = waits_for(dump, at)) {
+    for (uint32_t i = 0; i < length; i++, at = dump->waits_for[at]) {
         const struct job_object *lock = dump->waiting[at].lock;
         unsigned long place = (unsigned long)(uintptr_t)lock;
-        thread_name(dump->threads[at], name, sizeof name);
-        (void)st_buf_printf(dump->to, "%s\"%s\":\n", i != 0 ? "\n" : "", name);
+        add_name(dump->to, i != 0 ? "\n\"" : "\"", dump->threads[at], "\":\n");
         name_of(lock, name, sizeof name);
         if (jdk_is_synchronizer(&dump->synchronizers, lock)) {
             (void)st_buf_printf(dump->to, "  waiting for ownable synchronizer 0x%016lx, (a %s),\n",
@@ -223,14 +222,12 @@ static void add_circle(struct dump *dump, uint32_t first, uint32_t length)
                                 "  waiting to lock monitor 0x%016lx (object 0x%016lx, a %s),\n",
                                 place, place, name);
         }
-        thread_name(dump->threads[waits_for(dump, at)], name, sizeof name);
-        (void)st_buf_printf(dump->to, "  which is held by \"%s\"\n", name);
+        add_name(dump->to, "  which is held by \"", dump->threads[dump->waits_for[at]], "\"\n");
     }
     (void)st_buf_printf(dump->to, "\nJava stack information for the threads listed above:\n"
                                   "===================================================\n");
-    for (uint32_t i = 0; i < length; i++, at = waits_for(dump, at)) {
-        thread_name(dump->threads[at], name, sizeof name);
-        (void)st_buf_printf(dump->to, "\"%s\":\n", name);
+    for (uint32_t i = 0; i < length; i++, at = dump->waits_for[at]) {
+        add_name(dump->to, "\"", dump->threads[at], "\":\n");
         add_stack(dump, (uint32_t)at);
     }
 }
@@ -238,6 +235,9 @@ static void add_circle(struct dump *dump, uint32_t first, uint32_t length)
 static void add_deadlocks(struct dump *dump)
 {
     uint32_t found = 0;
+    for (uint32_t i = 0; i < dump->count; i++) {
+        dump->waits_for[i] = waits_for(dump, i);
+    }
     for (uint32_t i = 0; i < dump->count; i++) {
         uint32_t length = circle_of(dump, i);
         if (length != 0) {
@@ -274,7 +274,9 @@ static void dump_world(void *argument)
     jrt_threads_each(count_thread, dump);
     dump->threads = calloc(dump->room + 1u, sizeof(struct jrt_thread *));
     dump->waiting = calloc(dump->room + 1u, sizeof *dump->waiting);
-    if (dump->threads == NULL || dump->waiting == NULL) {
+    dump->waits_for = calloc(dump->room + 1u, sizeof *dump->waits_for);
+    if (dump->threads == NULL || dump->waiting == NULL || dump->waits_for == NULL) {
+        (void)st_buf_text(dump->to, "There is no memory for the list of threads.\n\n");
         return;
     }
     jrt_threads_each(note_thread, dump);
@@ -320,33 +322,47 @@ void jdk_thread_dump(struct jrt_thread *thread,
     jrt_stop_world(thread, dump_world, &dump);
     free(dump.threads);
     free(dump.waiting);
+    free(dump.waits_for);
     add_heap(&text);
     write(to, st_buf_string(&text), text.length);
+    if (st_buf_status(&text) < 0) {
+        static const char cut[] = "\n(There is no memory for the rest.)\n";
+        write(to, cut, sizeof cut - 1);
+    }
+}
+
+/* The message, behind the class, and the trace of one. */
+static void add_throwable(struct st_buf *to, const struct job_object *throwable)
+{
+    struct jrt_method *method;
+    uint32_t bytecode_index;
+    const struct job_object *message = jrt_ref(throwable, JRT_AT(Throwable, detailMessage));
+    (void)st_buf_text(to, message != NULL ? ": " : "");
+    jrt_string_add(message, to);
+    (void)st_buf_char(to, '\n');
+    for (uint32_t i = 0; jrt_trace_frame(throwable, i, &method, &bytecode_index); i++) {
+        add_frame(to, method, bytecode_index);
+    }
 }
 
 void jdk_describe_plainly(const struct job_object *throwable)
 {
-    char message[NAME_BYTES];
-    struct jrt_method *method;
-    uint32_t bytecode_index;
-    const struct job_object *string = jrt_ref(throwable, JRT_AT(Throwable, detailMessage));
-    if (string != NULL) {
-        (void)jrt_string_utf8(string, message, sizeof message);
-        jdk_print(stderr, ": %s", message);
-    }
-    jdk_print(stderr, "\n");
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(DUMP_BYTES);
-    for (uint32_t i = 0; jrt_trace_frame(throwable, i, &method, &bytecode_index); i++) {
-        add_frame(&text, method, bytecode_index);
+    add_throwable(&text, throwable);
+    const struct job_object *cause = jrt_ref(throwable, JRT_AT(Throwable, cause));
+    for (unsigned i = 0; cause != NULL && cause != throwable; i++) {
+        char name[NAME_BYTES];
+        if (i == CAUSES_MAX) { /* they may be a circle */
+            (void)st_buf_text(&text, "(There are more causes.)\n");
+            break;
+        }
+        name_of(cause, name, sizeof name);
+        (void)st_buf_printf(&text, "Caused by: %s", name);
+        add_throwable(&text, cause);
+        throwable = cause;
+        cause = jrt_ref(throwable, JRT_AT(Throwable, cause));
     }
     jdk_print(stderr, "%s", st_buf_string(&text));
-    const struct job_object *cause = jrt_ref(throwable, JRT_AT(Throwable, cause));
-    if (cause != NULL && cause != throwable) {
-        char name[NAME_BYTES];
-        name_of(cause, name, sizeof name);
-        jdk_print(stderr, "Caused by: %s", name);
-        jdk_describe_plainly(cause);
-    }
 }
 
 bool jdk_source_file(const struct jrt_class *class, char *text, size_t size)

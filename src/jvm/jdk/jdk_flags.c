@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static const char names[] =
     FLAG(uintx, product, GCStress) FLAG(bool, product, VerifyHeap);
 #undef FLAG
 
-enum { TYPE_BYTES = 10, STATE_BYTES = 14 };
+enum { TYPE_BYTES = 10, STATE_BYTES = 14, NUMBER_BYTES = 24 };
 struct known {
     char type[TYPE_BYTES], state[STATE_BYTES];
     const char *name;
@@ -56,14 +57,15 @@ static const struct {
 
 /* What is honoured: where it goes. A number's unit is `unit` bytes of the member. */
 #define MEMBER(name) offsetof(struct jdk_options, name)
-#define NO_LIMIT INT64_MIN, INT64_MAX
+#define NO_LIMIT 0, 0
+#define UNSIGNED_MOST ((int64_t)UINT64_MAX)
 static const struct honoured {
     const char *name;
     size_t at;
-    uint32_t width; /* of the member */
-    uint32_t unit;  /* 0: 1 */
-    bool inverted;  /* the member says the contrary */
-    int64_t low, high;
+    uint32_t width;    /* of the member */
+    uint32_t unit;     /* 0: 1 */
+    bool inverted;     /* the member says the contrary */
+    int64_t low, high; /* equal: all of its type. Of an unsigned one the same bits */
 } honoured[] = {
     {"ActiveProcessorCount", MEMBER(processors), 4, 0, false, INT32_MIN, INT32_MAX},
     {"BytecodeVerificationLocal", MEMBER(verify_boot), 1, 0, false, NO_LIMIT},
@@ -74,15 +76,15 @@ static const struct honoured {
     {"ExitOnOutOfMemoryError", MEMBER(exit_on_oom), 1, 0, false, NO_LIMIT},
     {"GCStress", MEMBER(stress_every), 8, 0, false, NO_LIMIT},
     {"InitialHeapSize", MEMBER(heap_min), 8, 0, false, NO_LIMIT},
-    {"InitialRAMFraction", MEMBER(initial_ram_fraction), 8, 0, false, 1, INT64_MAX},
+    {"InitialRAMFraction", MEMBER(initial_ram_fraction), 8, 0, false, 1, UNSIGNED_MOST},
     {"InitialRAMPercentage", MEMBER(initial_ram_percent), 8, 0, false, 0, 100},
     {"MaxDirectMemorySize", MEMBER(max_direct_bytes), 8, 0, false, 0, INT64_MAX},
     {"MaxHeapSize", MEMBER(heap_max), 8, 0, false, NO_LIMIT},
     {"MaxJavaStackTraceDepth", MEMBER(trace_depth), 4, 0, false, 0, 1073741823},
     {"MaxRAM", MEMBER(max_ram), 8, 0, false, NO_LIMIT},
-    {"MaxRAMFraction", MEMBER(max_ram_fraction), 8, 0, false, 1, INT64_MAX},
+    {"MaxRAMFraction", MEMBER(max_ram_fraction), 8, 0, false, 1, UNSIGNED_MOST},
     {"MaxRAMPercentage", MEMBER(max_ram_percent), 8, 0, false, 0, 100},
-    {"MinRAMFraction", MEMBER(min_ram_fraction), 8, 0, false, 1, INT64_MAX},
+    {"MinRAMFraction", MEMBER(min_ram_fraction), 8, 0, false, 1, UNSIGNED_MOST},
     {"MinRAMPercentage", MEMBER(min_ram_percent), 8, 0, false, 0, 100},
     {"OnOutOfMemoryError", MEMBER(on_oom), 8, 0, false, NO_LIMIT},
     {"PrintCommandLineFlags", MEMBER(print_given_flags), 1, 0, false, NO_LIMIT},
@@ -98,6 +100,7 @@ static const struct honoured {
 };
 #undef MEMBER
 #undef NO_LIMIT
+#undef UNSIGNED_MOST
 static_assert(ST_COUNT(honoured) <= 64, "a bit of given_flags for each");
 
 /* What people must not believe to be there. */
@@ -191,8 +194,9 @@ bool jdk_parse_size(const char *text, uint64_t *ret_number)
     if (!isdigit((unsigned char)*text)) {
         return false;
     }
+    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
     errno = 0;
-    unsigned long long number = strtoull(text, &end, 0);
+    unsigned long long number = strtoull(text, &end, hex ? 16 : 10);
     const char *units = "kmgt";
     const char *unit = *end != '\0' ? strchr(units, tolower((unsigned char)*end)) : NULL;
     unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
@@ -200,10 +204,15 @@ bool jdk_parse_size(const char *text, uint64_t *ret_number)
     return errno == 0 && end[unit != NULL] == '\0' && number <= UINT64_MAX >> shift;
 }
 
+static bool is_unsigned(const char *type)
+{
+    return strncmp(type, "int", 3) != 0;
+}
+
 /* A number as its type has them. False: it is none. */
 static bool parse_number(const char *type, const char *text, int64_t *ret_number)
 {
-    bool is_signed = strncmp(type, "int", 3) == 0;
+    bool is_signed = !is_unsigned(type);
     bool minus = is_signed && *text == '-';
     bool narrow = strcmp(type, "int") == 0 || strcmp(type, "uint") == 0;
     uint64_t most = !is_signed ? (narrow ? UINT32_MAX : UINT64_MAX)
@@ -216,11 +225,23 @@ static bool parse_number(const char *type, const char *text, int64_t *ret_number
     return true;
 }
 
+/* Digits, a point and digits, or 0x and digits: HotSpot takes no other form of them. */
 static bool parse_double(const char *text, double *ret_number)
 {
-    char *end;
-    *ret_number = strtod(text, &end);
-    return end != text && *end == '\0';
+    static const char digits[] = "0123456789";
+    uint64_t number;
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+        bool good = jdk_parse_size(text, &number);
+        *ret_number = good ? (double)number : 0;
+        return good;
+    }
+    size_t whole = strspn(text, digits);
+    const char *end = text + whole;
+    size_t fraction = *end == '.' ? strspn(end + 1, digits) : 0;
+    *ret_number = strtod(text, NULL);
+    return whole != 0 &&
+           (*end == '.' ? fraction != 0 && end[1 + fraction] == '\0' : *end == '\0') &&
+           isfinite(*ret_number);
 }
 
 static int improper(struct st_err *err, const char *text)
@@ -228,23 +249,39 @@ static int improper(struct st_err *err, const char *text)
     return st_fail(err, ST_EINVAL, "Improperly specified VM option '%s'", text);
 }
 
-static int set_text(char **kept, const char *value)
+/* A list's texts stand below each other. */
+static int set_text(char **kept, bool is_list, const char *value)
 {
-    char *text = strdup(value);
-    free(text != NULL ? *kept : NULL);
-    *kept = text != NULL ? text : *kept;
-    return text != NULL ? 0 : -ST_ENOMEM;
+    bool add = is_list && *kept != NULL && **kept != '\0';
+    char *text;
+    if (asprintf(&text, "%s%s%s", add ? *kept : "", add ? "\n" : "", value) < 0) {
+        return -ST_ENOMEM;
+    }
+    free(*kept);
+    *kept = text;
+    return 0;
+}
+
+static const char *number_text(bool has_no_sign, int64_t number, char text[static NUMBER_BYTES])
+{
+    (void)snprintf(text, NUMBER_BYTES, has_no_sign ? "%llu" : "%lld", (unsigned long long)number);
+    return text;
 }
 
 static int set_number(char *member, const struct honoured *to, const struct known *flag,
                       int64_t number, const char *text, struct st_err *err)
 {
-    if (number < to->low || number > to->high) {
+    bool bits = is_unsigned(flag->type);
+    bool inside = bits ? (uint64_t)number - (uint64_t)to->low <= (uint64_t)(to->high - to->low)
+                       : number >= to->low && number <= to->high;
+    if (to->low != to->high && !inside) {
+        char texts[3][NUMBER_BYTES];
         return st_fail(err, ST_EINVAL,
-                       "%s %s=%lld is outside the allowed range [ %lld ... %lld ]\n"
+                       "%s %s=%s is outside the allowed range [ %s ... %s ]\n"
                        "Improperly specified VM option '%s'",
-                       flag->type, flag->name, (long long)number, (long long)to->low,
-                       (long long)to->high, text);
+                       flag->type, flag->name, number_text(bits, number, texts[0]),
+                       number_text(bits, to->low, texts[1]), number_text(bits, to->high, texts[2]),
+                       text);
     }
     uint64_t wide = (uint64_t)number * (to->unit != 0 ? to->unit : 1);
     uint32_t narrow = (uint32_t)wide;
@@ -275,7 +312,8 @@ static int set_value(struct jdk_flag_reader *reader, const struct honoured *to,
     int64_t number;
     double real;
     if (strncmp(flag->type, "ccstr", 5) == 0) {
-        return to != NULL ? set_text((char **)(void *)member, value) : 0;
+        bool is_list = strcmp(flag->type, "ccstrlist") == 0;
+        return to != NULL ? set_text((char **)(void *)member, is_list, value) : 0;
     }
     if (strcmp(flag->type, "double") == 0) {
         return !parse_double(value, &real) ? improper(err, text)
@@ -472,6 +510,7 @@ void jdk_flag_get(const struct jdk_options *options, uint32_t which, struct jdk_
     (void)find_name(from->name, strlen(from->name), &flag);
     *ret_flag = (struct jdk_flag){.name = from->name,
                                   .kind = JDK_FLAG_NUMBER,
+                                  .is_unsigned = is_unsigned(flag.type),
                                   .given = (options->given_flags >> which & 1) != 0};
     if (strcmp(flag.type, "bool") == 0) {
         ret_flag->kind = JDK_FLAG_BOOL;
@@ -494,12 +533,13 @@ void jdk_flag_get(const struct jdk_options *options, uint32_t which, struct jdk_
 
 static void value_text(const struct jdk_flag *flag, char *text, size_t size)
 {
+    char number[NUMBER_BYTES];
     switch (flag->kind) {
     case JDK_FLAG_BOOL:
         (void)snprintf(text, size, "%s", flag->truth ? "true" : "false");
         break;
     case JDK_FLAG_NUMBER:
-        (void)snprintf(text, size, "%lld", (long long)flag->number);
+        (void)snprintf(text, size, "%s", number_text(flag->is_unsigned, flag->number, number));
         break;
     case JDK_FLAG_DOUBLE:
         (void)snprintf(text, size, "%f", flag->real);

@@ -46,6 +46,7 @@ struct jdk_flag {
     bool given;
     bool truth;
     int64_t number;
+    bool is_unsigned; /* the number */
     double real;
     const char *text; /* NULL: not set */
 };

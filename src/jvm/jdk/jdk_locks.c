@@ -71,20 +71,15 @@ void jdk_waiting_of(const struct jrt_thread *thread, const struct jdk_synchroniz
     }
 }
 
-uint32_t jdk_frame_monitors(const struct jrt_thread *thread, union jrt_slot *fp,
-                            struct job_object **ret_monitors, uint32_t room)
+struct job_object *jdk_frame_monitor(const struct jrt_thread *thread, union jrt_slot *fp,
+                                     uint32_t which)
 {
     uint32_t held;
-    uint32_t count = 0;
     const struct jrt_held *entries = jrt_held_of(thread, fp, &held);
-    while (held-- > 0 && count < room) {
-        ret_monitors[count++] = job_from_ref(entries[held].object);
+    if (which < held) {
+        return job_from_ref(entries[held - 1 - which].object);
     }
-    struct job_object *own = jrt_exec->locked(fp);
-    if (own != NULL && count < room) {
-        ret_monitors[count++] = own;
-    }
-    return count;
+    return which == held ? jrt_exec->locked(fp) : NULL;
 }
 
 int64_t jdk_cpu_time_ns(int os_id)

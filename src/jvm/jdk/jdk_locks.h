@@ -26,10 +26,10 @@ struct jdk_waiting {
 void jdk_waiting_of(const struct jrt_thread *thread, const struct jdk_synchronizers *known,
                     struct jdk_waiting *ret);
 
-/* The monitors that a frame has locked, newest first: those of its synchronized statements, then
- * its own if its method is synchronized. How many there are; at most `room` are told. */
-uint32_t jdk_frame_monitors(const struct jrt_thread *thread, union jrt_slot *fp,
-                            struct job_object **ret_monitors, uint32_t room);
+/* The monitors that a frame has locked, by number from 0, newest first: those of its synchronized
+ * statements, then its own if its method is synchronized. NULL: there are not so many. */
+struct job_object *jdk_frame_monitor(const struct jrt_thread *thread, union jrt_slot *fp,
+                                     uint32_t which);
 
 /* A thread's time on CPUs in ns; -1: it has ended. */
 int64_t jdk_cpu_time_ns(int os_id);

@@ -4,6 +4,7 @@
  */
 #include "jvm/jdk/jdk_log.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -23,7 +24,7 @@
 #include "os/os_thread.h"
 #include "os/os_time.h"
 
-enum { KINDS = 7, OUTPUTS_MAX = 16, LINE_BYTES = 4096, PREFIX_BYTES = 512 };
+enum { KINDS = 7, OUTPUTS_MAX = 16, PREFIX_BYTES = 2048 };
 
 /* The level at which the machine writes them. */
 static const struct {
@@ -56,7 +57,7 @@ const struct jdk_log_decorator jdk_log_decorators[JDK_LOG_DECORATORS] = {
     {"uptimemillis", "um"}, {"timenanos", "tn"}, {"uptimenanos", "un"}, {"hostname", "hn"},
     {"pid", "p"},           {"tid", "ti"},       {"level", "l"},        {"tags", "tg"},
 };
-enum { USUAL = 1u << UPTIME | 1u << LEVEL | 1u << TAGS };
+static_assert(JDK_LOG_USUAL == (1u << UPTIME | 1u << LEVEL | 1u << TAGS), "as they are numbered");
 
 struct output {
     const char *name;
@@ -65,12 +66,17 @@ struct output {
     uint32_t width[JDK_LOG_DECORATORS]; /* [l] columns grow with what stood in them */
     char *path;                         /* NULL: a stream */
     int file;
-    uint64_t written, rotate_bytes; /* [l] */
-    uint32_t rotate_count;
+    uint64_t written; /* [l] */
+    uint64_t rotate_bytes;
+    uint32_t rotate_count; /* 0: it stays one file */
+    bool count_given;
+    uint32_t next; /* [l] the number that the present file gets */
 };
 static struct output outputs[OUTPUTS_MAX] = {
-    {.name = "stdout", .decorators = USUAL, .levels = {[0 ... KINDS - 1] = JDK_LOG_WARNING}},
-    {.name = "stderr", .decorators = USUAL},
+    {.name = "stdout",
+     .decorators = JDK_LOG_USUAL,
+     .levels = {[0 ... KINDS - 1] = JDK_LOG_WARNING}},
+    {.name = "stderr", .decorators = JDK_LOG_USUAL},
 };
 static unsigned output_count = 2;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -119,7 +125,9 @@ void jdk_log_set(const char *tags, bool on)
 {
     uint32_t kind = kind_of(tags);
     for (unsigned i = 0; !on && i < output_count; i++) {
-        jdk_log_take(i, kind, JDK_LOG_WARNING);
+        if (takes(&outputs[i], kind, JDK_LOG_INFO)) {
+            jdk_log_take(i, kind, JDK_LOG_WARNING);
+        }
     }
     if (on && !jdk_log_wants(tags)) {
         jdk_log_take(0, kind, kinds[kind].level);
@@ -200,9 +208,8 @@ static void decorator_text(unsigned which, enum jdk_log_level level, const char 
     }
 }
 
-/* Its length. */
-static size_t prefix(struct output *output, enum jdk_log_level level, const char *tags, char *text,
-                     size_t size)
+static void prefix(struct output *output, enum jdk_log_level level, const char *tags, char *text,
+                   size_t size)
 {
     size_t length = 0;
     for (unsigned i = 0; i < JDK_LOG_DECORATORS; i++) {
@@ -219,44 +226,92 @@ static size_t prefix(struct output *output, enum jdk_log_level level, const char
         text[length++] = ' ';
     }
     text[length] = '\0';
-    return length;
 }
 
 /* ---- files ---- */
 
-/* Where the present file goes when a new one begins: the first free of NAME.0 and so on, or the
- * oldest. */
-static void archive(const struct output *output)
+/* "NAME.3", in as many digits as the last one has; NULL: no memory. */
+static char *archive_path(const struct output *output, uint32_t number)
 {
-    char path[LINE_BYTES];
-    char oldest[LINE_BYTES] = "";
-    struct timespec when = {0};
+    char *path = NULL;
+    int digits = snprintf(NULL, 0, "%u", output->rotate_count - 1);
+    return asprintf(&path, "%s.%0*u", output->path, digits, number) >= 0 ? path : NULL;
+}
+
+/* The number that what is in the file gets: the first free one, or that of the oldest file. */
+static int choose_archive(struct output *output, struct st_buf *said)
+{
+    struct timespec oldest = {0};
     for (uint32_t i = 0; i < output->rotate_count; i++) {
         struct stat found;
-        (void)snprintf(path, sizeof path, "%s.%u", output->path, i);
-        bool there = os_fstatat(AT_FDCWD, path, &found, 0) >= 0;
-        if (!there || oldest[0] == '\0' || found.st_mtim.tv_sec < when.tv_sec ||
-            (found.st_mtim.tv_sec == when.tv_sec && found.st_mtim.tv_nsec < when.tv_nsec)) {
-            memcpy(oldest, path, sizeof oldest);
-            when = found.st_mtim;
+        char *path = archive_path(output, i);
+        int r = path != NULL ? os_fstatat(AT_FDCWD, path, &found, 0) : -ST_ENOMEM;
+        if (r >= 0 && !S_ISREG(found.st_mode)) {
+            (void)st_buf_printf(said,
+                                "Possible rotation target file '%s' already exists but is not a "
+                                "regular file.\n",
+                                path);
+            r = -ST_EINVAL;
+        } else if (r == -ST_ENOENT) {
+            output->next = i;
+        } else if (r >= 0 && (i == 0 || found.st_mtim.tv_sec < oldest.tv_sec ||
+                              (found.st_mtim.tv_sec == oldest.tv_sec &&
+                               found.st_mtim.tv_nsec < oldest.tv_nsec))) {
+            output->next = i;
+            oldest = found.st_mtim;
         }
-        if (!there) {
-            break;
+        free(path);
+        if (r < 0) {
+            return r == -ST_ENOENT ? 0 : r;
         }
     }
-    (void)os_renameat2(AT_FDCWD, output->path, AT_FDCWD, oldest, 0);
+    return 0;
+}
+
+static void archive(struct output *output)
+{
+    char *path = archive_path(output, output->next);
+    if (path != NULL) {
+        (void)os_renameat2(AT_FDCWD, output->path, AT_FDCWD, path, 0);
+    }
+    output->next = (output->next + 1) % output->rotate_count;
+    free(path);
 }
 
 static int begin_file(struct output *output)
 {
+    output->written = 0;
+    output->file = os_open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    return output->file;
+}
+
+/* Opens the file; one that is there is kept under a number, unless there is to be one file only. */
+static int open_file(struct output *output, struct st_buf *said)
+{
     struct stat found;
-    if (output->rotate_count != 0 && os_fstatat(AT_FDCWD, output->path, &found, 0) >= 0 &&
-        S_ISREG(found.st_mode)) {
+    bool there = os_fstatat(AT_FDCWD, output->path, &found, 0) >= 0;
+    if (there && S_ISFIFO(found.st_mode) && !output->count_given) {
+        output->rotate_count = 0;
+    }
+    if (there && output->rotate_count != 0) {
+        if (!S_ISREG(found.st_mode)) {
+            (void)st_buf_printf(
+                said, "Unable to log to file %s with log file rotation: %s is not a regular file\n",
+                output->path, output->path);
+            return -ST_EINVAL;
+        }
+        int r = choose_archive(output, said);
+        if (r < 0) {
+            return r;
+        }
         archive(output);
     }
-    output->written = 0;
-    output->file = os_open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return output->file;
+    int r = begin_file(output);
+    if (r < 0) {
+        (void)st_buf_printf(said, "Error opening log file '%s': %s\n", output->path,
+                            st_strerror(r));
+    }
+    return r;
 }
 
 static void write_file(struct output *output, const char *text, size_t length)
@@ -268,6 +323,7 @@ static void write_file(struct output *output, const char *text, size_t length)
     if (output->file >= 0 && output->rotate_bytes != 0 && output->rotate_count != 0 &&
         output->written >= output->rotate_bytes) {
         os_close(&output->file);
+        archive(output);
         (void)begin_file(output);
     }
 }
@@ -277,17 +333,21 @@ static void write_file(struct output *output, const char *text, size_t length)
 static void write_line(struct output *output, enum jdk_log_level level, const char *tags,
                        const char *line)
 {
-    char text[PREFIX_BYTES + LINE_BYTES];
-    size_t length = prefix(output, level, tags, text, PREFIX_BYTES);
-    int n = snprintf(text + length, sizeof text - length, "%s\n", line);
-    length = ST_MIN(length + (size_t)n, sizeof text - 1);
+    char before[PREFIX_BYTES];
+    char *text = NULL;
+    prefix(output, level, tags, before, sizeof before);
+    int length = asprintf(&text, "%s%s\n", before, line);
+    if (length < 0) {
+        return; /* no memory for it */
+    }
     if (output->path != NULL) {
-        write_file(output, text, length);
+        write_file(output, text, (size_t)length);
     } else {
         FILE *stream = output == &outputs[0] ? stdout : stderr;
         jdk_print(stream, "%s", text);
         (void)fflush(stream);
     }
+    free(text);
 }
 
 void jdk_log_at(enum jdk_log_level level, const char *tags, const char *line)
@@ -309,31 +369,44 @@ void jdk_log_line(const char *tags, const char *line)
 
 void jdk_log_print(enum jdk_log_level level, const char *tags, const char *format, ...)
 {
-    char line[LINE_BYTES];
+    char *line = NULL;
     va_list list;
     va_start(list, format);
-    (void)vsnprintf(line, sizeof line, format, list);
+    int length = vasprintf(&line, format, list);
     va_end(list);
-    jdk_log_at(level, tags, line);
+    if (length >= 0) {
+        jdk_log_at(level, tags, line);
+        free(line);
+    }
 }
 
 /* ---- outputs ---- */
 
-static int file_option(struct output *output, const char *key, const char *value)
+static bool parse_count(const char *text, uint64_t *ret_count)
+{
+    enum { COUNT_MAX = 1000 };
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0' &&
+           jdk_parse_size(text, ret_count) && *ret_count <= COUNT_MAX;
+}
+
+/* "filecount=3" or "filesize=20m", cut in two. `value` NULL: there is none. */
+static int file_option(struct output *output, const char *key, const char *value,
+                       struct st_buf *said)
 {
     uint64_t number;
     bool count = strcmp(key, "filecount") == 0;
-    if (!count && strcmp(key, "filesize") != 0) {
-        jdk_log_print(JDK_LOG_ERROR, "logging", "Invalid option '%s' for log file output.", key);
+    if (value == NULL || (!count && strcmp(key, "filesize") != 0)) {
+        (void)st_buf_printf(said, "Invalid option '%s' for log file output.\n", key);
         return -ST_EINVAL;
     }
-    if (!jdk_parse_size(value, &number) || (count && number > 1000)) {
-        jdk_log_print(JDK_LOG_ERROR, "logging", "Invalid option: %s must be in range [0, %llu]",
-                      key, count ? 1000 : (unsigned long long)UINT64_MAX);
+    if (!(count ? parse_count(value, &number) : jdk_parse_size(value, &number))) {
+        (void)st_buf_printf(said, "Invalid option: %s must be in range [0, %s]\n", key,
+                            count ? "1000" : "18446744073709551615");
         return -ST_EINVAL;
     }
     if (count) {
         output->rotate_count = (uint32_t)number;
+        output->count_given = true;
     } else {
         output->rotate_bytes = number;
     }
@@ -341,19 +414,17 @@ static int file_option(struct output *output, const char *key, const char *value
 }
 
 /* key=value,key=value */
-static int file_options(struct output *output, const char *options)
+static int file_options(struct output *output, const char *options, struct st_buf *said)
 {
     char *text = strdup(options);
     char *rest = text;
     int r = text != NULL ? 0 : -ST_ENOMEM;
     for (char *key; r >= 0 && (key = strsep(&rest, ",")) != NULL;) {
-        char *equals = strchr(key, '=');
-        if (equals != NULL) {
-            *equals = '\0';
-            r = file_option(output, key, equals + 1);
-        } else if (*key != '\0') {
-            r = file_option(output, key, "");
+        char *value = strchr(key, '=');
+        if (value != NULL) {
+            *value++ = '\0';
         }
+        r = file_option(output, key, value, said);
     }
     free(text);
     return r;
@@ -383,47 +454,66 @@ static char *expand_path(const char *path)
 }
 
 static int open_output(struct output *output, const char *name, const char *path,
-                       const char *options)
+                       const char *options, struct st_buf *said)
 {
-    *output = (struct output){.decorators = USUAL, .rotate_bytes = 20 << 20, .rotate_count = 5};
-    output->name = strdup(name);
+    *output =
+        (struct output){.decorators = JDK_LOG_USUAL, .rotate_bytes = 20 << 20, .rotate_count = 5};
+    char *kept = strdup(name);
+    output->name = kept;
     output->path = expand_path(path);
-    if (output->name == NULL || output->path == NULL) {
-        return -ST_ENOMEM;
+    int r = kept != NULL && output->path != NULL ? 0 : -ST_ENOMEM;
+    if (r >= 0 && options != NULL && *options != '\0') {
+        r = file_options(output, options, said);
     }
-    int r = options != NULL ? file_options(output, options) : 0;
-    int opened = r >= 0 ? begin_file(output) : 0;
-    if (opened < 0) {
-        jdk_log_print(JDK_LOG_ERROR, "logging", "Error opening log file '%s': %s", output->path,
-                      st_strerror(opened));
+    r = r >= 0 ? open_file(output, said) : r;
+    if (r < 0) {
+        (void)st_buf_printf(said, "Initialization of output '%s' using options '%s' failed.\n",
+                            name, options != NULL ? options : "(null)");
+        free(kept);
+        free(output->path);
     }
-    if (r < 0 || opened < 0) {
-        jdk_log_print(JDK_LOG_ERROR, "logging",
-                      "Initialization of output '%s' using options '%s' failed.", name,
-                      options != NULL ? options : "(null)");
-    }
-    return r >= 0 ? opened : r;
+    return r;
 }
 
-int jdk_log_output(const char *name, const char *options, unsigned *ret_output)
+static void use_again(unsigned which, const char *options, unsigned *ret_output,
+                      struct st_buf *said)
+{
+    if (options != NULL && *options != '\0') {
+        (void)st_buf_text(said, "Output options for existing outputs are ignored.\n");
+    }
+    *ret_output = which;
+}
+
+int jdk_log_output_at(const char *number, const char *options, unsigned *ret_output,
+                      struct st_buf *said)
+{
+    uint64_t which;
+    if (!jdk_parse_size(number + 1, &which) || which >= output_count) {
+        (void)st_buf_printf(said, "Invalid output index '%s'\n", number);
+        return -ST_EINVAL;
+    }
+    use_again((unsigned)which, options, ret_output, said);
+    return 0;
+}
+
+int jdk_log_output(const char *name, const char *options, unsigned *ret_output, struct st_buf *said)
 {
     static const char file[] = "file=";
-    const char *path = strncmp(name, file, sizeof file - 1) == 0 ? name + sizeof file - 1 : name;
     for (unsigned i = 0; i < output_count; i++) {
         if (strcmp(outputs[i].name, name) == 0) {
-            if (options != NULL && *options != '\0') {
-                jdk_log_print(JDK_LOG_WARNING, "logging",
-                              "Output options for existing outputs are ignored.");
-            }
-            *ret_output = i;
+            use_again(i, options, ret_output, said);
             return 0;
         }
     }
-    if (path == name || output_count == OUTPUTS_MAX) {
-        jdk_log_print(JDK_LOG_ERROR, "logging", "Unsupported log output type: %s", name);
+    if (strncmp(name, file, sizeof file - 1) != 0) {
+        (void)st_buf_printf(said, "Unsupported log output type: %s\n", name);
         return -ST_EINVAL;
     }
-    int r = open_output(&outputs[output_count], name, path, options);
+    if (output_count == OUTPUTS_MAX) {
+        (void)st_buf_printf(said, "There are %d log outputs already: %s\n", OUTPUTS_MAX, name);
+        return -ST_EINVAL;
+    }
+    int r = open_output(&outputs[output_count], name, name + sizeof file - 1, options, said);
     if (r >= 0) {
         *ret_output = output_count++;
     }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /* Less is more urgent. */
@@ -36,9 +37,13 @@ void jdk_log_print(enum jdk_log_level level, const char *tags, const char *forma
 
 /* Everything is off, on all outputs. */
 void jdk_log_disable(void);
-/* The output of a name: stdout, stderr or file=NAME, which is opened now. Lines about what is wrong
- * are written to the log. -ST_EINVAL, -ST_ENOMEM. */
-int jdk_log_output(const char *name, const char *options, unsigned *ret_output) ST_MUST_CHECK;
+/* The output of a name: stdout, stderr or file=NAME, which is opened now; that of a number: "#1",
+ * from 0. What there is to say about it, lines, is added to `said`. -ST_EINVAL, -ST_ENOMEM and what
+ * opening a file gives. */
+int jdk_log_output(const char *name, const char *options, unsigned *ret_output,
+                   struct st_buf *said) ST_MUST_CHECK;
+int jdk_log_output_at(const char *number, const char *options, unsigned *ret_output,
+                      struct st_buf *said) ST_MUST_CHECK;
 /* What it takes of a kind; decorators as a set of bits. */
 void jdk_log_take(unsigned output, uint32_t kind, enum jdk_log_level level);
 void jdk_log_decorate(unsigned output, uint32_t decorators);
@@ -48,7 +53,7 @@ extern const char *const jdk_log_levels[]; /* by level */
 struct jdk_log_decorator {
     const char *name, *brief;
 };
-enum { JDK_LOG_DECORATORS = 12 };
+enum { JDK_LOG_DECORATORS = 12, JDK_LOG_USUAL = 1 << 2 | 1 << 10 | 1 << 11 };
 extern const struct jdk_log_decorator jdk_log_decorators[JDK_LOG_DECORATORS];
 
 /* What follows "-Xlog". A failure's lines stand in the log, its message is for standard error.

@@ -1,93 +1,37 @@
 /*
  * -Xlog[:WHAT[:OUTPUT[:DECORATORS[:OPTIONS]]]]: see jdk_log.h. WHAT is TAG[+TAG...][*][=LEVEL],...
- * Tags that HotSpot has and the machine writes nothing under are taken and stay silent.
+ * Tags that HotSpot has and the machine writes nothing under are taken and stay silent. What there
+ * is to say about an option is said when it has been done, on the outputs that there are then.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/heap.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_flags.h"
 #include "jvm/jdk/jdk_log.h"
-
-/* HotSpot 17's tags, sorted. */
-static const char tags[] =
-    "add age alloc annotation arguments attach barrier biasedlocking blocks bot "
-    "breakpoint bytecode cds census class classhisto cleanup codecache compaction "
-    "compilation condy constantpool constraints container coops cpu cset data "
-    "datacreation dcmd decoder defaultmethods director dump dynamic ergo event exceptions "
-    "exit fingerprint free freelist gc handshake hashtables heap humongous ihop iklass "
-    "indy init inlining install interpreter itables jfr jit jni jvmci jvmti lambda "
-    "library liveness load loader logging malloc map mark marking membername memops "
-    "metadata metaspace methodcomparator methodhandles mirror mmu module monitorinflation "
-    "monitormismatch nestmates nmethod nmt normalize numa objecttagging obsolete "
-    "oldobject oom oopmap oops oopstorage os owner pagesize parser patch path perf "
-    "periodic phases plab placeholders preorder preview promotion protectiondomain "
-    "ptrqueue purge record redefine ref refine region reloc remset resolve safepoint "
-    "sampling scavenge sealed setting smr stackbarrier stackmap stacktrace stackwalk "
-    "start startup startuptime state stats streaming stringdedup stringtable subclass "
-    "survivor suspend sweep symboltable system table task thread throttle time timer tlab "
-    "tracking trimnative unload unshareable update valuebasedclasses verification verify "
-    "vmmutex vmoperation vmthread vtables vtablestubs workgang";
-
-static const double alike = 0.5; /* for "Did you mean" */
+#include "jvm/jdk/jdk_log_tags.h"
 
 struct selection {
-    char *tags; /* with a comma after each; NULL: all */
-    bool wildcard;
+    struct jdk_log_tags tags;
     enum jdk_log_level level;
 };
 
-enum { TEXT_BYTES = 64 << 10 };
+enum { TEXT_BYTES = 1 << 20, SELECTIONS_MAX = 320 };
 
-/* ---- names ---- */
+/* ---- what is selected ---- */
 
-/* The next word of a text, and its length; 0 at the end. */
-static const char *next_word(const char *at, size_t *length)
-{
-    at += *length;
-    at += *at == ' ';
-    *length = strcspn(at, " ");
-    return at;
-}
-
-static bool is_tag(const char *name)
-{
-    size_t length = 0;
-    for (const char *tag = next_word(tags, &length); length != 0; tag = next_word(tag, &length)) {
-        if (strlen(name) == length && strncmp(tag, name, length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void invalid_tag(const char *name)
-{
-    char best[32] = "";
-    double most = alike;
-    size_t length = 0;
-    for (const char *tag = next_word(tags, &length); length != 0; tag = next_word(tag, &length)) {
-        double like = jdk_likeness(tag, length, name, strlen(name));
-        if (like >= most) {
-            most = like;
-            (void)snprintf(best, sizeof best, "%.*s", (int)length, tag);
-        }
-    }
-    jdk_log_print(JDK_LOG_ERROR, "logging", "Invalid tag '%s' in log selection.%s%s%s", name,
-                  *best != '\0' ? " Did you mean '" : "", best, *best != '\0' ? "'?" : "");
-}
-
-static int find_level(const char *name, enum jdk_log_level *ret_level)
+static int find_level(const char *name, enum jdk_log_level *ret_level, struct st_buf *said)
 {
     const char *best = NULL;
-    double most = alike;
+    double most = JDK_LOG_ALIKE;
     for (unsigned i = JDK_LOG_OFF; i <= JDK_LOG_TRACE; i++) {
         const char *level = jdk_log_levels[i];
         double like = jdk_likeness(level, strlen(level), name, strlen(name));
-        if (strcmp(level, name) == 0) {
+        if (strcasecmp(level, name) == 0) {
             *ret_level = (enum jdk_log_level)i;
             return 0;
         }
@@ -96,113 +40,126 @@ static int find_level(const char *name, enum jdk_log_level *ret_level)
             best = level;
         }
     }
-    jdk_log_print(JDK_LOG_ERROR, "logging", "Invalid level '%s' in log selection.%s%s%s", name,
-                  best != NULL ? " Did you mean '" : "", best != NULL ? best : "",
-                  best != NULL ? "'?" : "");
+    (void)st_buf_printf(said, "Invalid level '%s' in log selection.%s%s%s\n", name,
+                        best != NULL ? " Did you mean '" : "", best != NULL ? best : "",
+                        best != NULL ? "'?" : "");
     return -ST_EINVAL;
 }
 
-/* ---- what is selected ---- */
-
-static bool has_tag(const char *list, const char *tag, size_t length)
+/* "gc+init" */
+static int take_tags(char *text, struct jdk_log_tags *tags, struct st_buf *said)
 {
-    for (; *list != '\0'; list += strcspn(list, ",") + (strchr(list, ',') != NULL)) {
-        if (strcspn(list, ",") == length && strncmp(list, tag, length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Takes "gc+init" apart. */
-static int take_tags(char *text, struct selection *one)
-{
-    st_auto(buf) struct st_buf list = ST_BUF_HEAP(TEXT_BYTES);
-    if (strcmp(text, "all") == 0) {
-        return 0;
-    }
-    for (char *tag; (tag = strsep(&text, "+")) != NULL;) {
-        if (!is_tag(tag)) {
-            invalid_tag(tag);
+    const char *first = text;
+    const char *twice = NULL;
+    for (const char *name; (name = strsep(&text, "+")) != NULL;) {
+        const char *tag = jdk_log_tag(name);
+        if (tag == NULL) {
+            (void)st_buf_printf(said, "Invalid tag '%s' in log selection.", name);
+            jdk_log_tag_alike(name, said);
+            (void)st_buf_char(said, '\n');
             return -ST_EINVAL;
         }
-        if (has_tag(st_buf_string(&list), tag, strlen(tag))) {
-            jdk_log_print(JDK_LOG_ERROR, "logging", "Log selection contains duplicates of tag %s.",
-                          tag);
+        if (tags->count == JDK_LOG_TAGS_MAX) {
+            (void)st_buf_printf(
+                said, "Too many tags in log selection '%s' (can only have up to %d tags).\n", first,
+                JDK_LOG_TAGS_MAX);
             return -ST_EINVAL;
         }
-        (void)st_buf_printf(&list, "%s,", tag);
+        twice = twice == NULL && jdk_log_tags_have(tags, tag) ? name : twice;
+        tags->of[tags->count++] = tag;
     }
-    one->tags = st_buf_status(&list) >= 0 ? st_buf_steal(&list) : NULL;
-    return one->tags != NULL ? 0 : -ST_ENOMEM;
+    if (twice != NULL) {
+        (void)st_buf_printf(said, "Log selection contains duplicates of tag %s.\n", twice);
+    }
+    return twice != NULL ? -ST_EINVAL : 0;
 }
 
-static int take_selection(char *text, struct selection *one)
+static int take_selection(char *text, struct selection *one, struct st_buf *said)
 {
     char *level = strchr(text, '=');
     *one = (struct selection){.level = JDK_LOG_INFO};
     if (level != NULL) {
         *level++ = '\0';
-    }
-    size_t length = strlen(text);
-    if (length != 0 && text[length - 1] == '*') {
-        one->wildcard = true;
-        text[length - 1] = '\0';
-    }
-    int r = take_tags(text, one);
-    if (r >= 0 && level != NULL) {
-        r = find_level(level, &one->level);
-    }
-    return r;
-}
-
-static bool selects(const struct selection *one, const char *kind)
-{
-    unsigned wanted = 0;
-    unsigned had = 1;
-    if (one->tags == NULL) {
-        return true;
-    }
-    for (const char *at = one->tags; *at != '\0'; at += strcspn(at, ",") + 1) {
-        wanted++;
-        if (!has_tag(kind, at, strcspn(at, ","))) {
-            return false;
+        int r = find_level(level, &one->level, said);
+        if (r < 0) {
+            return r;
         }
     }
-    for (; *kind != '\0'; kind++) {
-        had += *kind == ',';
+    if (strcmp(text, "all") == 0) {
+        one->tags.wildcard = true;
+        return 0;
     }
-    return one->wildcard || wanted == had;
+    char *star = strchr(text, '*');
+    if (star != NULL && star[1] == '\0') {
+        one->tags.wildcard = true;
+        *star = '\0';
+    }
+    return take_tags(text, &one->tags, said);
+}
+
+/* Reads WHAT into a list of the caller's. */
+static int take_selections(char *text, struct selection *list, unsigned *ret_count,
+                           struct st_buf *said)
+{
+    int r = 0;
+    for (char *one; r >= 0 && (one = strsep(&text, ",")) != NULL; (*ret_count)++) {
+        if (*ret_count == SELECTIONS_MAX) {
+            (void)st_buf_printf(
+                said, "Can not have more than %d log selections in a single configuration.\n",
+                SELECTIONS_MAX);
+            return -ST_EINVAL;
+        }
+        r = take_selection(one, &list[*ret_count], said);
+    }
+    return r;
 }
 
 static void apply(const struct selection *list, unsigned count, unsigned output)
 {
     for (uint32_t kind = 0; kind < jdk_log_kinds(); kind++) {
         for (unsigned i = 0; i < count; i++) {
-            if (selects(&list[i], jdk_log_kind_tags(kind))) {
+            if (jdk_log_tags_select(&list[i].tags, jdk_log_kind_tags(kind))) {
                 jdk_log_take(output, kind, list[i].level);
             }
         }
     }
 }
 
+/* Says which selections are of no lines, neither of ours nor of HotSpot's. */
+static void tell_empty(const struct selection *list, unsigned count, struct st_buf *said)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (!jdk_log_tags_select_any(&list[i].tags)) {
+            (void)st_buf_text(said, "No tag set matches selection: ");
+            jdk_log_tags_text(&list[i].tags, said);
+            (void)st_buf_char(said, '.');
+            jdk_log_tags_alike(&list[i].tags, said);
+            (void)st_buf_char(said, '\n');
+        }
+    }
+}
+
 /* ---- decorators ---- */
 
-static int take_decorators(char *text, uint32_t *ret_set)
+static int take_decorators(char *text, uint32_t *ret_set, struct st_buf *said)
 {
     uint32_t set = 0;
-    if (strcmp(text, "none") == 0) {
+    if (text == NULL || *text == '\0') {
+        *ret_set = JDK_LOG_USUAL;
+        return 0;
+    }
+    if (strcasecmp(text, "none") == 0) {
         *ret_set = 0;
         return 0;
     }
     for (char *name; (name = strsep(&text, ",")) != NULL;) {
         unsigned i = 0;
-        while (i < JDK_LOG_DECORATORS && strcmp(jdk_log_decorators[i].name, name) != 0 &&
-               strcmp(jdk_log_decorators[i].brief, name) != 0) {
+        while (i < JDK_LOG_DECORATORS && strcasecmp(jdk_log_decorators[i].name, name) != 0 &&
+               strcasecmp(jdk_log_decorators[i].brief, name) != 0) {
             i++;
         }
         if (i == JDK_LOG_DECORATORS) {
-            jdk_log_print(JDK_LOG_ERROR, "logging", "Invalid decorator '%s'.", name);
+            (void)st_buf_printf(said, "Invalid decorator '%s'.\n", name);
             return -ST_EINVAL;
         }
         set |= 1u << i;
@@ -211,88 +168,122 @@ static int take_decorators(char *text, uint32_t *ret_set)
     return 0;
 }
 
-/* ---- the whole ---- */
+/* ---- outputs ---- */
 
-/* The part up to the next colon that is not in quotes; quotes go. NULL: there is none. */
-static char *next_part(char **rest)
+/* Takes the quotes off a name or, behind the type, off the rest of it. */
+static int unquote(char *name, char *equals, struct st_buf *said)
 {
-    char *part = *rest;
-    char *to = part;
-    bool quoted = false;
-    if (part == NULL) {
-        return NULL;
+    char *quoted = equals != NULL ? equals + 1 : name;
+    char *end = strchr(name, '"');
+    if (end == NULL) {
+        return 0;
     }
-    char *from = part;
-    for (; *from != '\0' && (quoted || *from != ':'); from++) {
-        if (*from == '"') {
-            quoted = !quoted;
-        } else {
-            *to++ = *from;
-        }
+    end = end == quoted ? strchr(quoted + 1, '"') : NULL;
+    if (end == NULL || end[1] != '\0') {
+        (void)st_buf_text(said,
+                          "Output name can not be partially quoted. Either surround the whole "
+                          "name with quotation marks, or do not use quotation marks at all.\n");
+        return -ST_EINVAL;
     }
-    *rest = *from == ':' ? from + 1 : NULL;
-    *to = '\0';
-    return part;
+    *end = '\0';
+    memmove(quoted, quoted + 1, strlen(quoted));
+    return 0;
 }
 
-/* Reads WHAT into a list of the caller's. */
-static int take_selections(char *text, struct selection *list, unsigned *ret_count)
-{
-    int r = 0;
-    for (char *one; r >= 0 && (one = strsep(&text, ",")) != NULL; (*ret_count)++) {
-        r = take_selection(one, &list[*ret_count]);
-    }
-    return r;
-}
-
-/* "stdout", "stderr", "file=NAME" or just a name. */
-static int find_output(const char *name, const char *options, unsigned *ret_output)
+/* "stdout", "stderr", "file=NAME" or just a name, which may stand in quotes; "#1" is the second
+ * output that there is. */
+static int find_output(char *name, const char *options, unsigned *ret_output, struct st_buf *said)
 {
     char *full = NULL;
     if (name == NULL || *name == '\0') {
-        name = "stdout";
-    } else if (strchr(name, '=') == NULL && strcmp(name, "stdout") != 0 &&
-               strcmp(name, "stderr") != 0) {
-        if (asprintf(&full, "file=%s", name) < 0) {
-            return -ST_ENOMEM;
-        }
-        name = full;
+        return jdk_log_output("stdout", options, ret_output, said);
     }
-    int r = jdk_log_output(name, options, ret_output);
+    if (*name == '#') {
+        return jdk_log_output_at(name, options, ret_output, said);
+    }
+    char *equals = strchr(name, '=');
+    const char *quote = strchr(name, '"');
+    equals = quote != NULL && equals > quote ? NULL : equals; /* it is the name's */
+    bool is_stream = strcmp(name, "stdout") == 0 || strcmp(name, "stderr") == 0;
+    int r = unquote(name, equals, said);
+    if (r >= 0 && asprintf(&full, "%s%s", equals == NULL && !is_stream ? "file=" : "", name) < 0) {
+        full = NULL;
+        r = -ST_ENOMEM;
+    }
+    r = r >= 0 ? jdk_log_output(full, options, ret_output, said) : r;
     free(full);
+    return r;
+}
+
+/* ---- the whole ---- */
+
+/* The end of a part: a colon that is not in quotes, or the text's. NULL: a quote is not closed. */
+static char *end_of_part(char *part)
+{
+    part += strcspn(part, ":\"");
+    while (*part == '"') {
+        char *close = strchr(part + 1, '"');
+        if (close == NULL) {
+            return NULL;
+        }
+        part = close + 1 + strcspn(close + 1, ":\"");
+    }
+    return part;
+}
+
+enum { WHAT, OUTPUT, DECORATORS, OPTIONS, PARTS };
+
+static int split(char *text, char *parts[PARTS])
+{
+    for (unsigned i = 0; i < PARTS && text != NULL; i++) {
+        char *end = end_of_part(text);
+        if (end == NULL) {
+            jdk_log_print(JDK_LOG_ERROR, "logging",
+                          "Missing terminating quote in -Xlog option '%s'", text);
+            return -ST_EINVAL;
+        }
+        parts[i] = text;
+        text = *end == ':' ? end + 1 : NULL;
+        *end = '\0';
+    }
+    if (text != NULL) {
+        jdk_log_print(JDK_LOG_WARNING, "logging", "Ignoring excess -Xlog options: \"%s\"", text);
+    }
+    return 0;
+}
+
+static int configure_parts(char *parts[PARTS], struct selection *list, struct st_buf *said)
+{
+    char all[] = "all";
+    uint32_t decorators = 0;
+    unsigned output = 0;
+    unsigned count = 0;
+    char *what = parts[WHAT] != NULL && *parts[WHAT] != '\0' ? parts[WHAT] : all;
+    int r = take_selections(what, list, &count, said);
+    r = r >= 0 ? take_decorators(parts[DECORATORS], &decorators, said) : r;
+    r = r >= 0 ? find_output(parts[OUTPUT], parts[OPTIONS], &output, said) : r;
+    if (r >= 0) {
+        apply(list, count, output);
+        jdk_log_decorate(output, decorators);
+        tell_empty(list, count, said);
+    }
     return r;
 }
 
 static int configure(char *text)
 {
-    char all[] = "all";
-    char *what = next_part(&text);
-    const char *name = next_part(&text);
-    char *decorators = next_part(&text);
-    const char *options = next_part(&text);
-    uint32_t set = 0;
-    unsigned output = 0;
-    unsigned count = 0;
-    what = what == NULL || *what == '\0' ? all : what;
-    struct selection *list = calloc(strlen(what) + 1, sizeof *list);
-    int r = list != NULL ? take_selections(what, list, &count) : -ST_ENOMEM;
-    bool decorated = decorators != NULL && *decorators != '\0';
-    if (r >= 0 && decorated) {
-        r = take_decorators(decorators, &set);
-    }
-    if (r >= 0) {
-        r = find_output(name, options, &output);
-    }
-    if (r >= 0) {
-        apply(list, count, output);
-    }
-    if (r >= 0 && decorated) {
-        jdk_log_decorate(output, set);
-    }
-    for (unsigned i = 0; i < count; i++) {
-        free(list[i].tags);
-    }
+    char *parts[PARTS] = {NULL};
+    st_auto(buf) struct st_buf said = ST_BUF_HEAP(TEXT_BYTES);
+    struct selection *list = calloc(SELECTIONS_MAX, sizeof *list);
+    int r = list != NULL ? split(text, parts) : -ST_ENOMEM;
+    r = r >= 0 ? configure_parts(parts, list, &said) : r;
     free(list);
+    char *lines = st_buf_steal(&said);
+    char *rest = lines;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && rest != NULL;) {
+        jdk_log_at(r >= 0 ? JDK_LOG_WARNING : JDK_LOG_ERROR, "logging", line);
+    }
+    free(lines);
     return r;
 }
 
@@ -316,7 +307,7 @@ static void print_help(void)
     for (uint32_t kind = 0; kind < jdk_log_kinds(); kind++) {
         jdk_print(stdout, " %s", jdk_log_kind_tags(kind));
     }
-    jdk_print(stdout, "\nTags: %s\n", tags);
+    jdk_print(stdout, "\nTags: %s\n", jdk_log_tag_names);
     (void)fflush(stdout);
 }
 

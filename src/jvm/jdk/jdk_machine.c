@@ -18,6 +18,7 @@
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_life.h"
 #include "jvm/runtime/jrt_string.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
@@ -25,7 +26,7 @@
 #include "os/os_process.h"
 #include "os/os_time.h"
 
-enum { QUOTA_NS = 20000000 };
+enum { QUOTA_NS = 20000000, NAME_BYTES = 1 << 20 };
 
 /* The control groups' quota, asked for again after a while: it takes reading several files. */
 static int quota(void)
@@ -46,7 +47,9 @@ int jdk_processors(void)
     if (jdk_options.processors > 0) {
         return jdk_options.processors;
     }
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0
+                    ? CPU_COUNT(&set)
+                    : (int)sysconf(_SC_NPROCESSORS_ONLN); /* more than fit into a set */
     int allowed = jdk_options.no_container ? 0 : quota();
     return allowed != 0 && allowed < count ? allowed : count;
 }
@@ -129,7 +132,9 @@ void jdk_describe_exception(struct jrt_thread *thread)
                                                       jrt_known.method[JRT_METHOD_printStackTrace]);
         union jrt_slot receiver = {.word = job_to_ref(throwable).word};
         union jrt_slot nothing;
-        jdk_print(stderr, "Exception in thread \"main\" ");
+        st_auto(buf) struct st_buf of = ST_BUF_HEAP(NAME_BYTES);
+        jrt_thread_name(thread, &of);
+        jdk_print(stderr, "Exception in thread \"%s\" ", st_buf_string(&of));
         if (jrt_exec->call(thread, print, &receiver, &nothing)) {
             return;
         }
@@ -143,15 +148,11 @@ void jdk_describe_exception(struct jrt_thread *thread)
 void jdk_handler_threw(const struct jrt_thread *thread, const struct job_object *thrown)
 {
     char class[512];
-    char name[512] = "";
-    const struct job_object *java_thread = job_from_ref(thread->object);
-    const struct job_object *string = jrt_ref(java_thread, JRT_AT(Thread, name));
-    if (string != NULL) {
-        (void)jrt_string_utf8(string, name, sizeof name);
-    }
+    st_auto(buf) struct st_buf name = ST_BUF_HEAP(NAME_BYTES);
+    jrt_thread_name(thread, &name);
     (void)fflush(stdout);
     jdk_print(stderr, "\nException: %s thrown from the UncaughtExceptionHandler in thread \"%s\"\n",
-              jrt_external_name(jrt_class_of(thrown), class, sizeof class), name);
+              jrt_external_name(jrt_class_of(thrown), class, sizeof class), st_buf_string(&name));
 }
 
 ST_NORETURN void jdk_fatal(const char *message)
@@ -176,10 +177,11 @@ void jdk_stop_for_good(struct jrt_thread *thread)
     jrt_world_stop(thread);
 }
 
-/* Runs a command of -XX:OnOutOfMemoryError and waits for it. In native state. */
+/* Runs a command of -XX:OnOutOfMemoryError and waits for it: %p is the process, %% a %. In native
+ * state. */
 static void run_command(const char *command)
 {
-    enum { COMMAND_BYTES = 64 << 10 };
+    enum { COMMAND_BYTES = 1 << 20 };
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(COMMAND_BYTES);
     siginfo_t info;
     for (const char *at = command; *at != '\0'; at++) {
@@ -187,8 +189,12 @@ static void run_command(const char *command)
             (void)st_buf_printf(&text, "%d", os_getpid());
             at++;
         } else {
+            at += at[0] == '%' && at[1] == '%';
             (void)st_buf_char(&text, *at);
         }
+    }
+    if (st_buf_status(&text) < 0) {
+        return; /* a part of a command is another command */
     }
     const char *const words[] = {"/bin/sh", "-c", st_buf_string(&text), NULL};
     jdk_print(stdout, "#   Executing /bin/sh -c \"%s\"...\n", words[2]);

@@ -29,8 +29,8 @@
     "(Ljava/lang/Thread;ILjava/lang/Object;Ljava/lang/Thread;JJJJ[Ljava/lang/StackTraceElement;"
 
 enum {
-    HELD_MAX = 4096,
     STAT_TEXT = 1024,
+    HELD_FIRST = 64,
     SUSPENDED = 0x100000 /* JMM_THREAD_STATE_FLAG_SUSPENDED, beside threadStatus */
 };
 
@@ -156,7 +156,8 @@ struct look {
         struct jrt_waits blocked, waited; /* with the time of the present one */
     } * of;
     struct held *held; /* NULL: not wanted */
-    uint32_t held_count;
+    uint32_t held_count, held_room;
+    bool held_lost; /* there was no memory for one of them */
     bool monitors, synchronizers;
     struct jdk_synchronizers synchronizer;
 };
@@ -214,13 +215,20 @@ static int32_t depth_of(const struct jrt_thread *owner, const struct job_object 
 static void add_held(struct look *look, struct job_object *object, uint32_t thread,
                      bool synchronizer)
 {
-    if (look->held_count < HELD_MAX) {
-        look->held[look->held_count++] =
-            (struct held){.object = job_to_ref(object),
-                          .thread = thread,
-                          .depth = synchronizer ? -1 : depth_of(look->of[thread].thread, object),
-                          .synchronizer = synchronizer};
+    if (look->held_count == look->held_room) {
+        struct held *grown = realloc(look->held, 2 * look->held_room * sizeof *grown);
+        if (grown == NULL) {
+            look->held_lost = true;
+            return;
+        }
+        look->held = grown;
+        look->held_room *= 2;
     }
+    look->held[look->held_count++] =
+        (struct held){.object = job_to_ref(object),
+                      .thread = thread,
+                      .depth = synchronizer ? -1 : depth_of(look->of[thread].thread, object),
+                      .synchronizer = synchronizer};
 }
 
 static void look_at_object(void *argument, struct job_object *object)
@@ -276,7 +284,8 @@ static bool take_look(struct jrt_thread *thread, jobject threads, struct look *l
     bool holds = look->monitors || look->synchronizers;
     jdk_synchronizers_find(thread, &look->synchronizer);
     look->of = calloc((size_t)(uint32_t)count + 1, sizeof *look->of);
-    look->held = holds ? calloc(HELD_MAX, sizeof *look->held) : NULL;
+    look->held_room = HELD_FIRST;
+    look->held = holds ? calloc(HELD_FIRST, sizeof *look->held) : NULL;
     if (look->of == NULL || (holds && look->held == NULL)) {
         return jrt_throw_oom(thread, JRT_OOM_HEAP);
     }
@@ -287,7 +296,7 @@ static bool take_look(struct jrt_thread *thread, jobject threads, struct look *l
     look->threads = (const struct job_array *)jdk_get(threads);
     look_around(look);
     jrt_world_resume();
-    bool good = true;
+    bool good = !look->held_lost;
     for (int32_t i = 0; good && i < count; i++) {
         good = (look->of[i].lock.word == 0 ||
                 jrt_local(thread, job_from_ref(look->of[i].lock)) != NULL) &&

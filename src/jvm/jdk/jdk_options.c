@@ -5,9 +5,9 @@
  */
 #include "jvm/jdk/jdk_options.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,7 @@
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_cgroup.h"
 #include "jvm/jdk/jdk_flags.h"
+#include "jvm/jdk/jdk_given.h"
 #include "jvm/jdk/jdk_log.h"
 #include "os/os_file.h"
 
@@ -38,28 +39,11 @@ struct parser {
     struct st_err *err;
     bool warned_reserved, base_patched;
     struct jdk_flag_reader flags;
-    bool in_file;         /* of -XX:VMOptionsFile */
     uint32_t numbered[8]; /* of jdk.module.addreads.N and its like */
     uint32_t boot_appends, patches;
 };
 
-/* ---- lists ---- */
-
-static int append(char ***list, uint32_t count, const char *text)
-{
-    char **grown = realloc(*list, (count + 2) * sizeof *grown);
-    char *copy = strdup(text);
-    if (grown != NULL) {
-        *list = grown;
-    }
-    if (grown == NULL || copy == NULL) {
-        free(copy);
-        return -ST_ENOMEM;
-    }
-    grown[count] = copy;
-    grown[count + 1] = NULL;
-    return 0;
-}
+/* ---- properties ---- */
 
 const char *jdk_property_get(const struct jdk_options *options, const char *key)
 {
@@ -108,13 +92,9 @@ void jdk_options_done(struct jdk_options *options)
     for (uint32_t i = 0; i < options->assertion_count; i++) {
         free(options->assertions[i].name);
     }
-    char ***lists[] = {&options->boot_append, &options->patches, &options->arguments};
-    for (unsigned i = 0; i < ST_COUNT(lists); i++) {
-        for (char **text = *lists[i]; text != NULL && *text != NULL; text++) {
-            free(*text);
-        }
-        free(*lists[i]);
-    }
+    jdk_list_free(options->boot_append);
+    jdk_list_free(options->patches);
+    jdk_list_free(options->arguments);
     free(options->error_file);
     free(options->on_oom);
     free(options->properties);
@@ -173,7 +153,35 @@ static int stack_size(struct parser *p, const char *option, const char *value)
 static int young_size(struct parser *p, const char *option, const char *value)
 {
     uint64_t bytes;
-    return jdk_parse_size(value, &bytes) ? 0 : bad_size(p, "initial young generation size", option);
+    return jdk_parse_size(value, &bytes) && bytes != 0
+               ? 0
+               : bad_size(p, "initial young generation size", option);
+}
+
+/* -Xmaxf and -Xminf: a share, of which the flag has percents. */
+static int free_ratio(struct parser *p, const char *option, const char *value)
+{
+    bool most = option[2] == 'm' && option[3] == 'a';
+    char *end;
+    double share = strtod(value, &end) * 100;
+    if (*value == '\0' || *end != '\0') {
+        return st_fail(p->err, ST_EINVAL, "Bad %s heap free percentage size: %s",
+                       most ? "max" : "min", option);
+    }
+    int percent = fabs(share) < INT_MAX ? (int)share : INT_MIN;
+    return percent >= 0 && percent <= 100
+               ? 0
+               : st_fail(p->err, ST_EINVAL,
+                         "uintx M%sHeapFreeRatio=%llu is outside the allowed range [ 0 ... 100 ]",
+                         most ? "ax" : "in", (unsigned long long)percent);
+}
+
+static int code_size(struct parser *p, const char *option, const char *value)
+{
+    uint64_t bytes;
+    return jdk_parse_size(value, &bytes)
+               ? 0
+               : st_fail(p->err, ST_EINVAL, "Invalid maximum code cache size: %s.", option);
 }
 
 static int ignored(struct parser *p ST_UNUSED, const char *option ST_UNUSED,
@@ -284,12 +292,12 @@ static int patch_module(struct parser *p, const char *option ST_UNUSED, const ch
     }
     if (strncmp(value, base, sizeof base - 1) == 0) {
         if (p->base_patched) {
-            return st_fail(p->err, ST_EINVAL,
+            return st_fail(p->err, ST_ELIMIT,
                            "Cannot specify java.base more than once to --patch-module");
         }
         p->base_patched = true;
     }
-    int r = append(&p->to->patches, p->patches++, value);
+    int r = jdk_list_append(&p->to->patches, p->patches++, value);
     return r < 0 ? r : numbered(p, 5, "jdk.module.patch", value);
 }
 
@@ -329,7 +337,7 @@ static int boot_append(struct parser *p, const char *option ST_UNUSED, const cha
     char *paths = r >= 0 ? strdup(value) : NULL;
     char *rest = paths;
     for (char *path; r >= 0 && (path = strsep(&rest, ":")) != NULL;) {
-        r = append(&p->to->boot_append, p->boot_appends++, path);
+        r = jdk_list_append(&p->to->boot_append, p->boot_appends++, path);
     }
     free(paths);
     return r;
@@ -340,12 +348,6 @@ static int refused(struct parser *p, const char *option, const char *value ST_UN
     return st_fail(p->err, ST_EUNSUPPORTED,
                    "%s: agents, debugging and recording are not in this virtual machine yet",
                    option);
-}
-
-static int no_archive(struct parser *p, const char *option, const char *value ST_UNUSED)
-{
-    return st_fail(p->err, ST_EUNSUPPORTED,
-                   "%s: archives of classes are not in this virtual machine yet", option);
 }
 
 /* -Xbootclasspath: and /p: */
@@ -491,7 +493,6 @@ static const struct {
     {"-Xmx", heap_max},
     {"-XX:MaxHeapSize=", heap_max},
     {"-Xms", heap_min},
-    {"-XX:InitialHeapSize=", heap_min},
     {"-Xss", stack_size},
     {"-Xmn", young_size},
     {"-Xbootclasspath/a:", boot_append},
@@ -519,15 +520,13 @@ static const struct {
     {"-verbose", verbose},
     {"-Xloggc:", log_gc},
     {"-Xlog", log_option},
-    {"-Xdebug", ignored},
-    {"-Xshare:dump", no_archive},
-    {"-Xmaxf", ignored},
-    {"-Xminf", ignored},
-    {"-Xmaxjitcodesize", ignored},
+    {"-Xmaxf", free_ratio},
+    {"-Xminf", free_ratio},
+    {"-Xmaxjitcodesize", code_size},
     {"-Xbootclasspath:", gone},
     {"-Xbootclasspath/p:", gone},
     {"-XX:SharedArchiveFile", ignored},
-    {"-Xcheck:", unknown_of},
+    {"-Xcheck", unknown_of},
     {"-Xverify:", unknown_of},
     {"-XX:Flags=", flags_file},
 };
@@ -537,9 +536,9 @@ static bool word(struct parser *p, const char *option)
 {
     struct jdk_options *to = p->to;
     static const char *const accepted[] = {
-        "-Xint",           "-Xmixed",      "-Xcomp",       "-Xbatch",  "-Xnoclassgc",
-        "-Xshare:on",      "-Xshare:off",  "-Xshare:auto", "-Xfuture", "-Xverify",
-        "-Xverify:remote", "-Xverify:all", "-client",      "-server"};
+        "-Xint",       "-Xmixed",      "-Xcomp",   "-Xbatch",  "-Xnoclassgc",     "-Xshare:on",
+        "-Xshare:off", "-Xshare:auto", "-Xfuture", "-Xverify", "-Xverify:remote", "-Xverify:all",
+        "-Xdebug",     "-Xnoagent",    "-client",  "-server"};
     for (unsigned i = 0; i < ST_COUNT(accepted); i++) {
         if (strcmp(option, accepted[i]) == 0) {
             return true;
@@ -585,6 +584,10 @@ static int take(struct parser *p, const char *option)
     if (word(p, option)) {
         return 0;
     }
+    if (strcmp(option, "-Xshare:dump") == 0) {
+        return st_fail(p->err, ST_EUNSUPPORTED,
+                       "%s: archives of classes are not in this virtual machine yet", option);
+    }
     for (unsigned i = 0; i < ST_COUNT(prefixes); i++) {
         size_t length = strlen(prefixes[i].prefix);
         if (strncmp(option, prefixes[i].prefix, length) == 0) {
@@ -597,97 +600,29 @@ static int take(struct parser *p, const char *option)
     return p->flags.lenient ? 0 : st_fail(p->err, ST_EINVAL, "Unrecognized option: %s", option);
 }
 
-static int take_file(struct parser *p, const char *path);
-
-/* One option as it was given: noted, then taken. */
-static int take_given(struct parser *p, const char *option)
+/* Wherever it stands, it holds for all. */
+static bool is_lenient(const JavaVMInitArgs *arguments, const struct jdk_options *options)
 {
-    static const char file[] = "-XX:VMOptionsFile=";
-    if (strncmp(option, file, sizeof file - 1) == 0) {
-        return p->in_file ? st_fail(p->err, ST_EINVAL,
-                                    "A VM options file may not refer to a VM options file. "
-                                    "Specification of '-XX:VMOptionsFile=%s' is an error.",
-                                    option + sizeof file - 1)
-                          : take_file(p, option + sizeof file - 1);
-    }
-    int r = append(&p->to->arguments, p->to->argument_count, option);
-    p->to->argument_count += r >= 0;
-    return r >= 0 ? take(p, option) : r;
-}
-
-/* Options in a text: separated by white space, parts may stand in quotes. `name` says whose. */
-static int take_text(struct parser *p, const char *name, const char *text)
-{
-    char *option = malloc(strlen(text) + 1);
-    int r = option != NULL ? 0 : -ST_ENOMEM;
-    while (r >= 0 && *(text += strspn(text, " \t\n\r\f\v")) != '\0') {
-        size_t length = 0;
-        char quote = 0;
-        for (; *text != '\0' && (quote != 0 || !isspace((unsigned char)*text)); text++) {
-            if (quote != 0 ? *text == quote : *text == '"' || *text == '\'') {
-                quote = quote != 0 ? 0 : *text;
-            } else {
-                option[length++] = *text;
-            }
-        }
-        option[length] = '\0';
-        r = quote == 0 ? take_given(p, option)
-                       : st_fail(p->err, ST_EINVAL, "Unmatched quote in %s", name);
-    }
-    free(option);
-    return r;
-}
-
-static int take_file(struct parser *p, const char *path)
-{
-    enum { FILE_BYTES = 1 << 20 };
-    st_auto(buf) struct st_buf text = ST_BUF_HEAP(FILE_BYTES);
-    if (os_read_file(AT_FDCWD, path, &text) < 0) {
-        return st_fail(p->err, ST_ENOENT, "Could not open options file '%s'", path);
-    }
-    p->in_file = true;
-    int r = take_text(p, path, st_buf_string(&text));
-    p->in_file = false;
-    return r;
-}
-
-static int take_variable(struct parser *p, const char *name)
-{
-    const char *text = getenv(name);
-    if (text == NULL || geteuid() != getuid() || getegid() != getgid()) {
-        return 0;
-    }
-    jdk_print(stderr, "Picked up %s: %s\n", name, text);
-    return take_text(p, name, text);
-}
-
-static bool is_lenient(const JavaVMInitArgs *arguments)
-{
-    static const char word[] = "-XX:+IgnoreUnrecognizedVMOptions";
-    static const char *const variables[] = {"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"};
     bool lenient = arguments->ignoreUnrecognized != 0;
-    for (jint i = 0; i < arguments->nOptions; i++) { /* wherever it stands, it holds for all */
-        lenient = lenient || strcmp(arguments->options[i].optionString, word) == 0;
-    }
-    for (unsigned i = 0; i < ST_COUNT(variables); i++) {
-        const char *text = getenv(variables[i]);
-        lenient = lenient || (text != NULL && strstr(text, word) != NULL);
+    for (uint32_t i = 0; i < options->argument_count; i++) {
+        lenient = lenient || strcmp(options->arguments[i], "-XX:+IgnoreUnrecognizedVMOptions") == 0;
     }
     return lenient;
 }
 
-static int take_argument(struct parser *p, const JavaVMOption *option)
+/* The functions that an embedder passes. */
+static void take_hooks(const JavaVMInitArgs *arguments, struct jdk_options *to)
 {
-    if (strcmp(option->optionString, "vfprintf") == 0) {
-        p->to->print = (int (*)(void *, const char *, va_list))option->extraInfo;
-    } else if (strcmp(option->optionString, "exit") == 0) {
-        p->to->exit = (void (*)(jint))option->extraInfo;
-    } else if (strcmp(option->optionString, "abort") == 0) {
-        p->to->abort = (void (*)(void))option->extraInfo;
-    } else {
-        return take_given(p, option->optionString);
+    for (jint i = 0; i < arguments->nOptions; i++) {
+        const JavaVMOption *option = &arguments->options[i];
+        if (strcmp(option->optionString, "vfprintf") == 0) {
+            to->print = (int (*)(void *, const char *, va_list))option->extraInfo;
+        } else if (strcmp(option->optionString, "exit") == 0) {
+            to->exit = (void (*)(jint))option->extraInfo;
+        } else if (strcmp(option->optionString, "abort") == 0) {
+            to->abort = (void (*)(void))option->extraInfo;
+        }
     }
-    return 0;
 }
 
 static void defaults(struct jdk_options *options)
@@ -772,28 +707,29 @@ static int check_sizes(struct jdk_options *options, struct st_err *err)
     return 0;
 }
 
+/* What all options say together. */
+static int conclude(struct parser *p)
+{
+    int r = log_flags(p);
+    if (r >= 0 && (p->flags.collectors & (p->flags.collectors - 1)) != 0) {
+        r = st_fail(p->err, ST_ELIMIT, "Multiple garbage collectors selected");
+    }
+    return r >= 0 ? check_sizes(p->to, p->err) : r;
+}
+
 int jdk_options_parse(const JavaVMInitArgs *arguments, struct jdk_options *ret_options,
                       struct st_err *err)
 {
-    struct parser p = {.to = ret_options,
-                       .err = err,
-                       .flags = {.to = ret_options, .lenient = is_lenient(arguments)}};
+    struct parser p = {.to = ret_options, .err = err, .flags = {.to = ret_options}};
     defaults(ret_options);
-    int r = take_variable(&p, "JAVA_TOOL_OPTIONS");
-    for (jint i = 0; r >= 0 && i < arguments->nOptions; i++) {
-        r = take_argument(&p, &arguments->options[i]);
+    take_hooks(arguments, ret_options);
+    int r = jdk_options_gather(arguments, ret_options, err);
+    p.flags.lenient = is_lenient(arguments, ret_options);
+    for (uint32_t i = 0; r >= 0 && !ret_options->printed && i < ret_options->argument_count; i++) {
+        r = take(&p, ret_options->arguments[i]);
     }
-    if (r >= 0) {
-        r = take_variable(&p, "_JAVA_OPTIONS");
-    }
-    if (r >= 0) {
-        r = log_flags(&p);
-    }
-    if (r >= 0 && (p.flags.collectors & (p.flags.collectors - 1)) != 0) {
-        r = st_fail(err, ST_ELIMIT, "Multiple garbage collectors selected");
-    }
-    if (r >= 0) {
-        r = check_sizes(ret_options, err);
+    if (r >= 0 && !ret_options->printed) {
+        r = conclude(&p);
     }
     if (r == -ST_ENOMEM && err != NULL && err->msg[0] == '\0') {
         (void)st_fail(err, ST_ENOMEM, "out of memory while reading the options");

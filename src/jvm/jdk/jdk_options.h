@@ -38,15 +38,14 @@ struct jdk_options {
     bool print_flags, print_given_flags, print_options; /* -XX:+PrintFlagsFinal and its like */
     uint64_t given_flags;            /* a bit for each flag of jdk_flags.c that was given */
     bool print_gc, print_gc_details; /* the old names of -Xlog:gc */
-    bool printed;                    /* -Xlog:help, -Xinternalversion: that was it */
-    bool reduce_signals;             /* -Xrs */
-    bool crash_on_oom;               /* -XX:+CrashOnOutOfMemoryError */
-    bool no_explicit_gc;             /* -XX:+DisableExplicitGC: System.gc() does nothing */
-    char *on_oom;                    /* -XX:OnOutOfMemoryError: commands; NULL: none */
-    bool exit_on_oom;                /* -XX:+ExitOnOutOfMemoryError */
-    bool system_assertions;          /* -esa */
-    bool interpreter_only;           /* -Xint: what we always do; shown by -version */
-    bool show_code_details;          /* helpful NullPointerException messages */
+    bool printed;        /* -Xlog:help, -Xinternalversion: that was it, what follows is not read */
+    bool reduce_signals; /* -Xrs */
+    bool crash_on_oom;   /* -XX:+CrashOnOutOfMemoryError */
+    bool no_explicit_gc; /* -XX:+DisableExplicitGC: System.gc() does nothing */
+    char *on_oom;        /* -XX:OnOutOfMemoryError: commands; NULL: none */
+    bool exit_on_oom;    /* -XX:+ExitOnOutOfMemoryError */
+    bool system_assertions; /* -esa */
+    bool show_code_details; /* helpful NullPointerException messages */
     uint32_t trace_depth;
     uint64_t max_direct_bytes;       /* 0: not given */
     int32_t processors;              /* -XX:ActiveProcessorCount; less than 1: ask the host */

@@ -266,10 +266,10 @@ static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *argume
         jdk_options_done(&jdk_options);
         return r == -ST_ENOMEM ? JNI_ENOMEM : JNI_ERR;
     }
-    print_options(&jdk_options);
     if (jdk_options.printed) {
         jdk_exit(0);
     }
+    print_options(&jdk_options);
     if (jdk_log_wants("gc")) {
         jdk_log_line("gc", "Using Mark Region");
     }

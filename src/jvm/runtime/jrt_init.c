@@ -2,11 +2,15 @@
  * Initialization (JVMS 17 5.5). What a failed one threw is kept, for the NoClassDefFoundError of
  * later uses.
  */
-#include "base/print.h"
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/heap.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known_priv.h"
+#include "jvm/runtime/jrt_life.h"
 #include "jvm/runtime/jrt_link_priv.h"
 #include "jvm/runtime/jrt_message.h"
 #include "jvm/runtime/jrt_references.h"
@@ -64,24 +68,17 @@ static void keep_cause(struct jrt_thread *thread, struct jrt_class *class,
                        struct job_object *thrown)
 {
     char name[JRT_MESSAGE_BYTES];
-    char message[JRT_MESSAGE_BYTES] = "";
-    char thread_name[JRT_MESSAGE_BYTES] = "";
-    char text[4 * JRT_MESSAGE_BYTES];
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(1 << 20);
     const struct job_object *detail = jrt_ref(thrown, JRT_AT(Throwable, detailMessage));
-    if (detail) {
-        (void)jrt_string_utf8(detail, message, sizeof(message));
-    }
-    const struct job_object *java_thread = job_from_ref(thread->object);
-    const struct job_object *thread_text =
-        java_thread ? jrt_ref(java_thread, JRT_AT(Thread, name)) : NULL;
-    if (thread_text) {
-        (void)jrt_string_utf8(thread_text, thread_name, sizeof(thread_name));
-    }
-    (void)st_snprintf(text, sizeof(text), "Exception %s%s%s [in thread \"%s\"]",
-                      jrt_external_name(jrt_class_of(thrown), name, sizeof(name)),
-                      detail ? ": " : "", message, thread_name);
+    (void)st_buf_printf(&text, "Exception %s%s",
+                        jrt_external_name(jrt_class_of(thrown), name, sizeof(name)),
+                        detail ? ": " : "");
+    jrt_string_add(detail, &text);
+    (void)st_buf_text(&text, " [in thread \"");
+    jrt_thread_name(thread, &text);
+    (void)st_buf_text(&text, "\"]");
     struct jrt_class *error = jrt_known_class(thread, JRT_ExceptionInInitializerError);
-    struct job_object *string = error ? jrt_string_of(thread, text) : NULL;
+    struct job_object *string = error ? jrt_string_of(thread, st_buf_string(&text)) : NULL;
     struct job_object *cause =
         string ? jrt_construct(thread, error, "(Ljava/lang/String;)V", string) : NULL;
     if (cause) {

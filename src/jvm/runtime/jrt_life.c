@@ -38,14 +38,20 @@ static void bind(struct jrt_thread *thread, struct job_object *java_thread)
     jrt_set_long(java_thread, JRT_AT(Thread, eetop), (int64_t)(uintptr_t)thread);
 }
 
-static void name_thread(struct job_object *java_thread)
+static void name_thread(const struct job_object *java_thread)
 {
-    char name[64];
-    struct job_object *string = jrt_ref(java_thread, JRT_AT(Thread, name));
+    char name[16]; /* the kernel keeps no more */
+    const struct job_object *string = jrt_ref(java_thread, JRT_AT(Thread, name));
     if (string != NULL) {
-        (void)jrt_string_utf8(string, name, 16);
+        (void)jrt_string_utf8(string, name, sizeof name);
         os_thread_name(name);
     }
+}
+
+void jrt_thread_name(const struct jrt_thread *thread, struct st_buf *to)
+{
+    const struct job_object *object = job_from_ref(thread->object);
+    jrt_string_add(object != NULL ? jrt_ref(object, JRT_AT(Thread, name)) : NULL, to);
 }
 
 static void *run_thread(void *argument)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "jvm/runtime/jrt_thread.h"
 
 /* Thread.start0. false: IllegalThreadStateException if it was started before, OutOfMemoryError if
@@ -25,6 +26,9 @@ void jrt_thread_exit(struct jrt_thread *thread);
 /* Thread.stop: the exception is thrown at the target's next poll, at once if it is the caller's. */
 bool jrt_thread_stop(struct jrt_thread *thread, struct job_object *java_thread,
                      struct job_object *exception);
+
+/* Adds a thread's name; nothing if it has none. */
+void jrt_thread_name(const struct jrt_thread *thread, struct st_buf *to);
 
 /* The groups that threads are made in; roots. Set at boot. */
 extern jref_t jrt_system_group, jrt_main_group;

@@ -152,6 +152,14 @@ size_t jrt_string_utf8(const struct job_object *string, char *text, size_t size)
     return length;
 }
 
+void jrt_string_add(const struct job_object *string, struct st_buf *to)
+{
+    size_t length = string ? jrt_string_utf8_length(string) : 0;
+    if (string && st_buf_reserve(to, length + 1) >= 0) {
+        st_buf_added(to, jrt_string_utf8(string, to->data + to->length, length + 1));
+    }
+}
+
 job_offset_t jrt_string_symbol(const struct job_object *string, bool slashes)
 {
     size_t length = jrt_string_utf8_length(string);

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "jvm/runtime/jrt_thread.h"
 
 struct job_object *jrt_string(struct jrt_thread *thread, const char *modified_utf8, size_t length);
@@ -23,6 +24,8 @@ uint16_t jrt_string_char(const struct job_object *string, int32_t index);
  * characters; a 0 is added). */
 size_t jrt_string_utf8_length(const struct job_object *string);
 size_t jrt_string_utf8(const struct job_object *string, char *text, size_t size);
+/* Adds all of it, in modified UTF-8; nothing of NULL. */
+void jrt_string_add(const struct job_object *string, struct st_buf *to);
 /* The symbol of a string (dots made slashes if `slashes`); 0: out of memory or longer than 65,535.
  */
 job_offset_t jrt_string_symbol(const struct job_object *string, bool slashes);

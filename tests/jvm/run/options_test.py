@@ -26,8 +26,12 @@ REFUSED = """
 -XX:ThreadStackSize=9999999999  -XX:+DefaultMaxRAMFraction  -XX:CreateMinidumpOnCrash=1  -XX:MaxRAMFraction=x  -Xss2g  -Xmx0  -Xmx1x
 -Xmx1m  -Xms1k  -Xmnx  -Foo  -Xcheck:foo  -Xshare:foo  -Xbootclasspath:foo  -Xbootclasspath/p:foo  -Xverify:foo  -Xincgc
 -Djava.ext.dirs=/x  -Djava.endorsed.dirs=/x  --add-modules=nope  --patch-module=foo  --add-opens=foo  -XX:Flags=/none
--XX:VMOptionsFile=/none  -Xlog:foo  -Xlog:gc=foo  -Xlog:gc=inf  -Xlog:gc+foo  -Xlog:gc+gc  -Xlog:*  -Xlog:disable:x  -Xlogfoo
+-XX:VMOptionsFile=/none  -XX:VMOptionsFile=/  -XX:VMOptionsFile=nested  -XX:MaxRAMPercentage=5e-1  -XX:MaxRAMPercentage=nan
+-XX:MaxDirectMemorySize=9223372036854775808  -XX:InitialHeapSize=x  -Xmn0  -Xmaxfx  -Xminf2  -Xmaxjitcodesizex  -Xdebugfoo  -Xcheck  -Xshare:dumpx
+-Xlog:foo  -Xlog:gc=foo  -Xlog:gc=inf  -Xlog:gc+foo  -Xlog:gc+gc  -Xlog:*  -Xlog:disable:x  -Xlogfoo
 -Xlog:gc:foo=x  -Xlog:gc:stdout:foo  -Xlog:gc:file=a.log::foo=1  -Xlog:gc:file=a.log::filesize=x
+-Xlog:all*  -Xlog:foo=bar  -Xlog:gc+start+ref+task+time+age  -Xlog:gc:#9  -Xlog:gc:"a  -Xlog:gc:"a"b  -Xlog:gc:stdout:"none"
+-Xlog:gc:file=/dev/null  -Xlog:gc:file=a.log::filecount  -Xlog:gc:file=a.log::filecount=0x1  -Xlog:gc:file=a.log::filecount=1,
 """
 # The program runs.
 TAKEN = """
@@ -52,6 +56,12 @@ TAKEN = """
 -XX:+PrintGC
 -Xloggc:c.log
 -verbose:gc
+-XX:MaxRAMFraction=18446744073709551615 -Xnoagent -Xdebug -Xmaxf0.5
+-Xlog:GC=INFO:stdout:NONE -Xlog:safepoint=off
+-Xlog:gc:stdout:level,tags:x:y:z
+-Xlog:gc:#1 -Xlog:gc:"stdout"
+-Xlog:gc:file=/dev/stdout
+-Xlog:gc+foo -Xlog:gc+start+ref+task
 """
 # What is not there, and what is said: agents and what else people must not believe to be there.
 ABSENT = [(f"{option}", f"{option}: agents, debugging and recording are not in this virtual machine yet\n") for option in (
@@ -72,6 +82,10 @@ class Options(unittest.TestCase):
     def ours(self, *words, **variables):
         return jvm_lab.run([f"{jvm_lab.JDK}/bin/java", f"-XXaltjvm={FOLDER}"], words, self.folder, {**jvm_lab.sanitizer(FOLDER), **variables})
 
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="ascii") as file:
+            file.write(text)
+
     def both(self, *words, **variables):
         """(status, output, errors) of HotSpot and of ours, whose names are left out."""
         theirs = jvm_lab.run([f"{jvm_lab.JDK}/bin/java"], words, self.folder, variables)
@@ -86,6 +100,7 @@ class Options(unittest.TestCase):
         return ignored
 
     def test_what_hotspot_refuses_is_refused_with_its_words(self):
+        self.write("nested", "-Dx=1 -XX:VMOptionsFile=nested")
         for option in REFUSED.split():
             with self.subTest(option):
                 self.same(option, "Hello")
@@ -107,15 +122,14 @@ class Options(unittest.TestCase):
         self.assertEqual(self.ours("-XX:+HeapDumpOnOutOfMemoryError", "-XX:HeapDumpPath=a", "Hello"), (0, "Hello, World\n", said))
 
     def test_options_come_from_variables_and_files_too(self):
-        with open(os.path.join(self.folder, "flags"), "w", encoding="ascii") as file:
-            file.write("-Dfile=1 '-Dquoted=a b'\n-Xmx33m\n")
-        with open(os.path.join(self.folder, "words"), "w", encoding="ascii") as file:
-            file.write("-Dargfile='c d' # not\n-XX:VMOptionsFile=flags Options\n")
+        self.write("flags", "-Dfile=1 '-Dquoted=a b'\n-Xmx033m\n")
+        self.write("words", "-Dargfile='c d' # not\n-XX:VMOptionsFile=flags Options\n")
         self.same("-Dx=1", "-ea", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "@words", JAVA_TOOL_OPTIONS="-Dtool=1 '-Dq=a b'",
                   JDK_JAVA_OPTIONS="-Djdk=1", _JAVA_OPTIONS="-Dlast=1")
-        for text in ("-Dtool='1", "-Foo", "-cp x", "", "-XX:+IgnoreUnrecognizedVMOptions -Foo"):
+        for text in ("-Dtool='1", "-Foo", "-cp x", "", "-XX:+IgnoreUnrecognizedVMOptions -Foo", "-XX:VMOptionsFile=flags -XX:VMOptionsFile=/none"):
             with self.subTest(text):
                 self.same("Options", JAVA_TOOL_OPTIONS=text)
+        self.same("-Foo", "Options", _JAVA_OPTIONS="-Dx")  # all is read before anything is done
 
     def test_settings_have_hotspots_shape(self):
         for option in ("-XshowSettings", "-XshowSettings:all", "-XshowSettings:vm", "-XshowSettings:properties", "-XshowSettings:locale"):
@@ -135,6 +149,16 @@ class Options(unittest.TestCase):
         for line in ("Dynamic-linking native method java.io.FileOutputStream.writeBytes ... JNI", "Registering JNI native method java.lang.System.nanoTime"):
             for text in (theirs[1], ours[1]):
                 self.assertRegex(text, re.compile(r"^\[[\d.]+s\]\[debug\]\[jni,resolve\] \[" + re.escape(line) + r"\]$", re.M))
+
+    def test_selections_of_nothing_are_told(self):
+        for option in ("-Xlog:gc+class,class+gc*=off", "-Xlog:load:stdout:level", "-Xlog:disable -Xlog:all=warning:stderr -Xlog:jni"):
+            told = [re.sub("Did you mean any of the following.*", "", text) for status, *texts in self.both(*option.split(), "Hello") for text in texts]
+            self.assertEqual([STAMP.sub("[]", text) for text in told[:2]], [STAMP.sub("[]", text) for text in told[2:]], option)
+        self.assertRegex(self.ours("-Xlog:load", "Hello")[1], r"selection: load\. Did you mean any of the following\? load\* class\+load\* ")
+        listed = subprocess.run([f"{jvm_lab.JDK}/bin/java", "-Xlog:logging=debug:stdout:none", "-version"], capture_output=True, text=True).stdout
+        with open(os.path.join(SOURCE, "src/jvm/jdk/jdk_log_tags.c"), encoding="ascii") as file:
+            tables = ["".join(re.findall(r'"(.*)"', text)).split() for text in re.findall(r"\[\] =\n(.*?);", file.read(), re.S)]
+        self.assertEqual(tables, [re.search(f"Available {what}: (?:, )?(.*)", listed)[1].split(", ") for what in ("log tags", "tag sets")])
 
     def test_versions(self):
         self.assertRegex(self.ours("-Xinternalversion")[1], rf"^{OURS} \(\d+\.\d+\.\d+\) for linux-amd64, ")

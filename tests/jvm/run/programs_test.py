@@ -30,7 +30,7 @@ RUNS = [
     *((f"ends_{how}", [], ["Ends", how]) for how in ("TERM", "INT", "HUP")),
     ("ends_stressed", ["-XX:GCStress=1"], ["Ends", "return"]),
     *((f"ends_{how}", ["-Xmx32m"], ["Ends", how]) for how in ("memory", "caught")),
-    ("ends_commands_on_oom", ["-Xmx32m", "-XX:OnOutOfMemoryError=echo one; echo two"], ["Ends", "caught"]),
+    ("ends_commands_on_oom", ["-Xmx32m", "-XX:OnOutOfMemoryError=echo one%%; echo two", "-XX:OnOutOfMemoryError=echo three"], ["Ends", "caught"]),
     ("ends_exit_on_oom", ["-Xmx32m", "-XX:+ExitOnOutOfMemoryError"], ["Ends", "caught"]),
     *((name.lower(), [], [name]) for name in LIBRARY),
     *((f"{name.lower()}_stressed", ["-XX:GCStress=500"], [name]) for name in ("Reflection", "Handles")),
