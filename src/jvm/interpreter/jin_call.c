@@ -253,6 +253,13 @@ struct jrt_method *jin_polymorphic(struct jrt_thread *thread, struct jrt_method 
 
 /* ---- calls from C ---- */
 
+static bool throw_abstract(struct jrt_thread *thread, const struct jrt_method *method,
+                           const struct job_object *receiver)
+{
+    return jrt_throw_abstract(thread, method, method,
+                              receiver != NULL ? jrt_class_of(receiver) : NULL);
+}
+
 static bool call(struct jrt_thread *thread, struct jrt_method *method, const union jrt_slot *args,
                  union jrt_slot *ret_result)
 {
@@ -279,7 +286,7 @@ static bool call(struct jrt_thread *thread, struct jrt_method *method, const uni
         }
         break;
     case JIN_ENTRY_ABSTRACT:
-        good = jin_throw_abstract(thread, method, method, job_from_ref(fp[0].ref));
+        good = throw_abstract(thread, method, job_from_ref(fp[0].ref));
         break;
     case JIN_ENTRY_INVOKE_BASIC:
     case JIN_ENTRY_LINK_TO:
@@ -344,6 +351,7 @@ static const struct jrt_exec interpreter = {.call = call,
                                             .scan_frame = jin_scan_frame,
                                             .local = local,
                                             .locked = jin_locked,
+                                            .variables = jin_variables,
                                             .forget_class = forget_class,
                                             .forget_receivers = forget_receivers};
 

@@ -1,7 +1,8 @@
 /*
  * Which slots of a frame are live where it may stand: what the collector looks at (weak references
- * must be cleared when no live variable holds their object). Found by going backwards over the
- * translated code until nothing changes, when a collection first meets the method, and kept.
+ * must be cleared when no live variable holds their object); references in the others are cleared.
+ * Found by going backwards over the translated code until nothing changes, when a collection first
+ * meets the method, and kept.
  *
  * Of each instruction at which a frame may stand there are two sets: what is needed if it is run
  * (again), its operands among them, and what is needed once it has called: then its arguments are
@@ -299,6 +300,19 @@ static const uint32_t *find(const struct live_table *table, uint32_t insn)
     return found ? table->insns + table->count + (size_t)low * 2 * table->words : NULL;
 }
 
+/* Slots that no frame above lies over. */
+static uint32_t own_slots(const struct jin_code *code, uint32_t insn)
+{
+    return is_call(&code->insns[insn]) ? code->insns[insn].a - 2u : code->frame_slots;
+}
+
+/* What a synchronized method locks, from before it has locked it on; UINT32_MAX: it is none. */
+static uint32_t lock_slot(const struct jin_code *code)
+{
+    bool locks = (jrt_method_at(code->method)->access & JCF_ACC_SYNCHRONIZED) != 0;
+    return locks ? code->locals - 1 : UINT32_MAX;
+}
+
 void jin_scan_frame(struct jgc_visitor *visitor, union jrt_slot *fp, bool called)
 {
     const struct jrt_frame *frame = jrt_frame_of(fp);
@@ -317,12 +331,14 @@ void jin_scan_frame(struct jgc_visitor *visitor, union jrt_slot *fp, bool called
         return;
     }
     bits += called ? table->words : 0;
+    uint32_t own = own_slots(code, frame->pc);
+    uint32_t lock = lock_slot(code);
     for (uint32_t slot = 0; slot < code->frame_slots; slot++) {
-        if ((bits[slot / 32] >> slot % 32 & 1) != 0) {
+        bool live = (bits[slot / 32] >> slot % 32 & 1) != 0;
+        if (live || (slot == lock && (frame->flags & JRT_FRAME_LOCKED) != 0)) {
             jgc_scan_words(visitor, fp + slot, fp + slot + 1);
+        } else if (slot < own && slot != lock && jgc_has(job_from_ref(fp[slot].ref))) {
+            fp[slot].word = 0; /* for who looks at the frame later */
         }
-    }
-    if ((frame->flags & JRT_FRAME_LOCKED) != 0) {
-        jgc_scan_words(visitor, fp + code->locals - 1, fp + code->locals);
     }
 }

@@ -112,6 +112,9 @@ struct jrt_method *jin_interface_target(struct jrt_thread *thread, struct jin_si
 /* jrt_exec.scan_frame. */
 void jin_scan_frame(struct jgc_visitor *visitor, union jrt_slot *fp, bool called);
 
+/* jrt_exec.variables. */
+struct jrt_variables *jin_variables(struct jrt_thread *thread, union jrt_slot *fp);
+
 /* First slot behind a frame. */
 union jrt_slot *jin_frame_end(union jrt_slot *fp);
 

@@ -189,14 +189,7 @@ static enum jin_resolved resolve_new(const struct work *w)
     if (class == NULL) {
         return JIN_RESOLVED_FAILED;
     }
-    if ((class->access & (JCF_ACC_ABSTRACT | JCF_ACC_INTERFACE)) != 0 ||
-        class == jrt_known.class[JRT_Class]) {
-        char name[256];
-        (void)jrt_throw(w->thread, JRT_InstantiationError, "%s",
-                        jrt_external_name(class, name, sizeof name));
-        return JIN_RESOLVED_FAILED;
-    }
-    if (!jrt_init_class(w->thread, class)) {
+    if (!jrt_check_instances(w->thread, class, true) || !jrt_init_class(w->thread, class)) {
         return JIN_RESOLVED_FAILED;
     }
     if (!jrt_is_initialized(class)) {

@@ -45,8 +45,10 @@ bool jin_store_checked(struct jrt_thread *thread, struct job_array *array, jref_
 bool jin_throw_abstract(struct jrt_thread *thread, const struct jrt_method *resolved,
                         const struct jrt_method *method, const struct job_object *receiver)
 {
-    return jrt_throw_abstract(thread, resolved, method,
-                              receiver != NULL ? jrt_class_of(receiver) : NULL);
+    const struct jrt_class *class = receiver != NULL ? jrt_class_of(receiver) : NULL;
+    return class != NULL && jrt_is_abstract_slot(class, method)
+               ? jrt_throw_abstract_slot(thread, class, method)
+               : jrt_throw_abstract(thread, resolved, method, class);
 }
 
 const struct jrt_method *jin_resolved_method(struct jin_code *code, const struct jin_insn *insn,
@@ -88,7 +90,7 @@ struct jrt_method *jin_interface_target(struct jrt_thread *thread, struct jin_si
         return NULL;
     }
     if ((target->access & JCF_ACC_ABSTRACT) != 0) {
-        (void)jrt_throw_abstract(thread, method, target, class);
+        (void)jrt_throw_abstract_interface(thread, method, target, class);
         return NULL;
     }
     uint64_t cache = receiver->class_at | (uint64_t)job_offset(target) << 32;

@@ -500,6 +500,11 @@ static void translate_from(struct jin_translator *t, uint32_t at)
             jin_fail(t, "an instruction is cut off");
             return;
         }
+        if (at == t->stop) {
+            t->stopped = true;
+            jin_fail(t, "it was to stop here");
+            return;
+        }
         insn.index = jin_local(t, &insn);
         at += translate_one(t, &insn);
         if ((jcf_ops[insn.op].facts & JCF_FACT_ENDS) != 0) {
@@ -669,7 +674,7 @@ static struct jin_code *pack(struct jin_translator *t)
     return code;
 }
 
-static void done(struct jin_translator *t)
+void jin_translator_done(struct jin_translator *t)
 {
     for (uint32_t i = 0; t->states != NULL && i < t->length; i++) {
         free(t->states[i]);
@@ -698,6 +703,7 @@ static void prepare(struct jin_translator *t, struct jrt_thread *thread, struct 
                                  .length = method->bytecode_length,
                                  .base = method->max_locals + (locked ? 1u : 0u),
                                  .max_depth = method->max_stack,
+                                 .stop = UINT32_MAX,
                                  .long_branches = long_branches};
     t->pool = jrt_pool_of(t->class);
     t->marks = calloc(t->length, 1);
@@ -730,6 +736,20 @@ static struct jin_code *translate(struct jin_translator *t)
     return t->failed ? NULL : pack(t);
 }
 
+bool jin_translate_until(struct jin_translator *t, struct jrt_thread *thread,
+                         struct jrt_method *method, uint32_t at)
+{
+    prepare(t, thread, method, method->bytecode_length >= LONG_BRANCH_FROM);
+    t->stop = at;
+    if (!t->failed) {
+        mark_leaders(t);
+    }
+    if (!t->failed) {
+        translate_blocks(t);
+    }
+    return t->stopped;
+}
+
 bool jin_translate(struct jrt_thread *thread, struct jrt_method *method)
 {
     struct jin_translator t;
@@ -737,13 +757,13 @@ bool jin_translate(struct jrt_thread *thread, struct jrt_method *method)
     prepare(&t, thread, method, long_branches);
     struct jin_code *code = translate(&t);
     if (code == NULL && !t.failed) {
-        done(&t);
+        jin_translator_done(&t);
         prepare(&t, thread, method, true);
         code = translate(&t);
     }
     bool failed = t.failed;
     const char *reason = t.reason;
-    done(&t);
+    jin_translator_done(&t);
     if (failed && reason == NULL) {
         return jrt_throw_oom(thread, JRT_OOM_METASPACE);
     }
@@ -754,38 +774,4 @@ bool jin_translate(struct jrt_thread *thread, struct jrt_method *method)
     }
     __atomic_store_n(&method->code, job_offset(code), __ATOMIC_RELEASE);
     return true;
-}
-
-uint32_t jin_bytecode_index(const struct jin_code *code, uint32_t insn)
-{
-    const struct jin_place *places = jin_places(code);
-    uint32_t low = 0;
-    uint32_t high = code->place_count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (places[middle].insn <= insn) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low == 0 ? 0 : places[low - 1].bytecode_index;
-}
-
-uint32_t jin_insn_at(const struct jin_code *code, uint32_t bytecode_index)
-{
-    const struct jin_leader *leaders = jin_leaders(code);
-    uint32_t low = 0;
-    uint32_t high = code->leader_count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (leaders[middle].bytecode_index < bytecode_index) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < code->leader_count && leaders[low].bytecode_index == bytecode_index
-               ? leaders[low].insn
-               : UINT32_MAX;
 }

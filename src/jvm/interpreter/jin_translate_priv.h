@@ -46,6 +46,8 @@ struct jin_translator {
     uint32_t length;
     uint32_t at;   /* the bytecode that is translated */
     uint32_t base; /* first canonical slot */
+    uint32_t stop; /* bytecode index to stop at; UINT32_MAX: to the end */
+    bool stopped;
     bool long_branches;
     bool failed;        /* memory, or code that makes no sense: `reason` */
     const char *reason; /* NULL: memory */
@@ -75,6 +77,13 @@ struct jin_translator {
     struct jin_fixup *fixups;
     uint32_t fixup_count, fixup_room;
 };
+
+/* jin_translate.c. Translates up to a bytecode, for nothing but what is known there: the operands,
+ * locals numbered anew. Then, in any case, jin_translator_done. false: it was not come to, or
+ * there is no memory (reason is NULL). */
+bool jin_translate_until(struct jin_translator *t, struct jrt_thread *thread,
+                         struct jrt_method *method, uint32_t at) ST_MUST_CHECK;
+void jin_translator_done(struct jin_translator *t);
 
 /* jin_emit.c: the virtual stack and what is written. All are nothing after a failure. */
 void jin_fail(struct jin_translator *t, const char *reason);

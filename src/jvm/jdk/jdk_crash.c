@@ -206,6 +206,15 @@ static void put_all(const struct report *both, int number, const siginfo_t *info
     put_machine(&file);
 }
 
+ST_NORETURN static void die(void)
+{
+    if (jdk_options.no_core) {
+        os_exit(1);
+    }
+    jdk_host->abort();
+    ST_UNREACHABLE();
+}
+
 ST_NORETURN static void report(int number, const char *what, const siginfo_t *info,
                                const void *context)
 {
@@ -213,10 +222,13 @@ ST_NORETURN static void report(int number, const char *what, const siginfo_t *in
     if (__atomic_exchange_n(&reporting, 1, __ATOMIC_SEQ_CST) != 0) {
         static const char text[] = "\n[error occurred during error reporting]\n";
         put(&(struct report){.file = -1, .screen = STDOUT_FILENO}, text, sizeof text - 1);
-        jdk_host->abort();
+        die();
     }
     struct report both = {.file = open_file(path, sizeof path), .screen = STDOUT_FILENO};
     put_summary(&both, number, what, context != NULL ? jdk_crash_place(context) : NULL);
+    if (jdk_options.no_core) {
+        say(&both, "# CreateCoredumpOnCrash turned off, no core file dumped\n#\n");
+    }
     both.screen = -1;
     if (both.file >= 0) {
         const struct report screen = {.file = -1, .screen = STDOUT_FILENO};
@@ -224,8 +236,7 @@ ST_NORETURN static void report(int number, const char *what, const siginfo_t *in
         put_all(&both, number, info, context);
         os_close(&both.file);
     }
-    jdk_host->abort();
-    ST_UNREACHABLE();
+    die();
 }
 
 static void crashed(int number, siginfo_t *info, void *context)

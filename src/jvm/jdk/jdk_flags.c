@@ -71,6 +71,7 @@ static const struct honoured {
     {"BytecodeVerificationLocal", MEMBER(verify_boot), 1, 0, false, NO_LIMIT},
     {"BytecodeVerificationRemote", MEMBER(verify_other), 1, 0, false, NO_LIMIT},
     {"CrashOnOutOfMemoryError", MEMBER(crash_on_oom), 1, 0, false, NO_LIMIT},
+    {"CreateCoredumpOnCrash", MEMBER(no_core), 1, 0, true, NO_LIMIT},
     {"DisableExplicitGC", MEMBER(no_explicit_gc), 1, 0, false, NO_LIMIT},
     {"ErrorFile", MEMBER(error_file), 8, 0, false, NO_LIMIT},
     {"ExitOnOutOfMemoryError", MEMBER(exit_on_oom), 1, 0, false, NO_LIMIT},

@@ -277,14 +277,9 @@ VOID_FAMILY(CallStatic, NULL, false, jclass class ST_UNUSED)
 static jobject allocate(struct jrt_thread *thread, jclass of)
 {
     struct jrt_class *class = jdk_class(of);
-    if ((class->access & (JCF_ACC_ABSTRACT | JCF_ACC_INTERFACE)) != 0 ||
-        (class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) != 0) {
-        char name[256];
-        (void)jrt_throw(thread, JRT_InstantiationException, "%s",
-                        jrt_external_name(class, name, sizeof name));
-        return NULL;
-    }
-    return jrt_init_class(thread, class) ? jrt_local(thread, jrt_new(thread, class)) : NULL;
+    return jrt_check_instances(thread, class, false) && jrt_init_class(thread, class)
+               ? jrt_local(thread, jrt_new(thread, class))
+               : NULL;
 }
 
 static jobject NewObjectV(JNIEnv *env, jclass class, jmethodID constructor, va_list list)

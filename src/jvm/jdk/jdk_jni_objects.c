@@ -273,12 +273,7 @@ static jobject AllocObject(JNIEnv *env, jclass of)
     JDK_ENTER(env);
     struct jrt_class *class = jdk_class(of);
     struct job_object *made = NULL;
-    if ((class->access & (JCF_ACC_ABSTRACT | JCF_ACC_INTERFACE)) != 0 ||
-        (class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) != 0) {
-        char name[256];
-        (void)jrt_throw(thread, JRT_InstantiationException, "%s",
-                        jrt_external_name(class, name, sizeof name));
-    } else if (jrt_init_class(thread, class)) {
+    if (jrt_check_instances(thread, class, false) && jrt_init_class(thread, class)) {
         made = jrt_new(thread, class);
     }
     if (made != NULL && (class->object.flags & JOB_CLASS_FINALIZED) != 0 &&

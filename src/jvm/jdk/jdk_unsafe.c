@@ -658,14 +658,10 @@ NATIVE(arrayIndexScale0)
 NATIVE(allocateInstance)
 {
     struct jrt_class *class = jrt_class_of_mirror(object(&args[1]));
-    if ((class->access & (JCF_ACC_ABSTRACT | JCF_ACC_INTERFACE)) != 0 ||
-        (class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) != 0 ||
-        class == jrt_known.class[JRT_Class]) {
-        char name[256];
-        return jrt_throw(thread, JRT_InstantiationException, "%s",
-                         jrt_external_name(class, name, sizeof name));
-    }
-    struct job_object *made = jrt_init_class(thread, class) ? jrt_new(thread, class) : NULL;
+    struct job_object *made =
+        jrt_check_instances(thread, class, false) && jrt_init_class(thread, class)
+            ? jrt_new(thread, class)
+            : NULL;
     if (made == NULL || ((job_class_of(made)->flags & JOB_CLASS_FINALIZED) != 0 &&
                          !jrt_register_finalizer(thread, made))) {
         return false;

@@ -233,6 +233,7 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
                                         .verify_old = jdk_verify_old,
                                         .find_native = jdk_find_native,
                                         .find_leaf = jis_find,
+                                        .fatal = jdk_crash,
                                         .leaves = jis_leaves};
 }
 

@@ -435,11 +435,7 @@ static struct job_object *new_instance(struct jrt_thread *thread,
         return NULL;
     }
     struct jrt_class *class = jrt_class_at(constructor->class_at);
-    if ((class->access & (JCF_ACC_ABSTRACT | JCF_ACC_INTERFACE)) != 0 ||
-        class == jrt_known.class[JRT_Class]) {
-        char name[512];
-        (void)jrt_throw(thread, JRT_InstantiationException, "%s",
-                        jrt_external_name(class, name, sizeof name));
+    if (!jrt_check_instances(thread, class, false)) {
         return NULL;
     }
     struct job_object *made =

@@ -6,10 +6,12 @@
  * carries between them names it. A walk that ended, or is another thread's, is not in the thread's
  * list.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_jni.h"
+#include "jvm/jdk/jdk_locks.h"
 #include "jvm/jdk/jdk_member.h"
 #include "jvm/jdk/jvm.h"
 #include "jvm/runtime/jrt_access.h"
@@ -44,6 +46,91 @@ static bool skipped(const struct jrt_method *method, jlong mode)
     return ((mode & SHOW_HIDDEN) == 0 || (mode & CALLER_CLASS) != 0) && jrt_frame_hidden(method);
 }
 
+static struct job_array *new_objects(struct jrt_thread *thread, uint32_t length)
+{
+    struct jrt_class *class = jrt_array_class(thread, jrt_known.class[JRT_Object]);
+    return class != NULL ? jrt_new_array(thread, class, (int32_t)length) : NULL;
+}
+
+/* A reference, or what the library has for all else: 64 bits. false: an exception is pending. */
+static bool variable_value(struct jrt_thread *thread, const union jrt_slot *fp,
+                           const struct jrt_variable *variable, jref_t *ret)
+{
+    union jrt_slot value = {.word = variable->constant ? variable->word : fp[variable->slot].word};
+    union jrt_slot primitive;
+    switch (variable->kind) {
+    case JRT_VARIABLE_REF:
+        *ret = value.ref;
+        return true;
+    case JRT_VARIABLE_NOTHING:
+        value.word = 0;
+        break;
+    case JRT_VARIABLE_WORD:
+        value.word = (uint32_t)value.word;
+        break;
+    case JRT_VARIABLE_WIDE:
+        break;
+    }
+    bool good = jrt_call(thread, jrt_known.method[JRT_METHOD_longPrimitive], &primitive,
+                         (int64_t)value.word);
+    *ret = good ? primitive.ref : (jref_t){.word = 0};
+    return good;
+}
+
+/* The values of `count` variables in an array in a field, which keeps its empty one if there are
+ * none. */
+static bool put_values(struct jrt_thread *thread, const union jrt_slot *fp, struct job_object *info,
+                       uint32_t field_at, const struct jrt_variable *variables, uint32_t count)
+{
+    struct job_array *values = count != 0 ? new_objects(thread, count) : NULL;
+    if (values == NULL) {
+        return count == 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        jref_t value;
+        if (!variable_value(thread, fp, &variables[i], &value)) {
+            return false;
+        }
+        jgc_store(&values->object, (jref_t *)job_elements(values) + i, value);
+    }
+    jrt_set_ref(info, field_at, &values->object);
+    return true;
+}
+
+/* The one of its method first, then those of synchronized statements from the outermost on. */
+static bool put_monitors(struct jrt_thread *thread, union jrt_slot *fp, struct job_object *info)
+{
+    uint32_t count = 0;
+    while (jdk_frame_monitor(thread, fp, count) != NULL) {
+        count++;
+    }
+    struct job_array *values = count != 0 ? new_objects(thread, count) : NULL;
+    if (values == NULL) {
+        return count == 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        jgc_store(&values->object, (jref_t *)job_elements(values) + i,
+                  job_to_ref(jdk_frame_monitor(thread, fp, count - 1 - i)));
+    }
+    jrt_set_ref(info, JRT_AT(LiveStackFrameInfo, monitors), &values->object);
+    return true;
+}
+
+static bool fill_live(struct jrt_thread *thread, union jrt_slot *fp, struct job_object *info)
+{
+    enum { INTERPRETED = 1 };
+    struct jrt_variables *all = jrt_exec->variables(thread, fp);
+    jrt_set_int(info, JRT_AT(LiveStackFrameInfo, mode), INTERPRETED);
+    bool good =
+        all != NULL &&
+        put_values(thread, fp, info, JRT_AT(LiveStackFrameInfo, locals), all->of, all->locals) &&
+        put_values(thread, fp, info, JRT_AT(LiveStackFrameInfo, operands), all->of + all->locals,
+                   all->operands) &&
+        put_monitors(thread, fp, info);
+    free(all);
+    return good;
+}
+
 static bool fill_frame(struct jrt_thread *thread, const struct jrt_walk *walk, jlong mode,
                        struct job_array *frames, int32_t at)
 {
@@ -61,7 +148,8 @@ static bool fill_frame(struct jrt_thread *thread, const struct jrt_walk *walk, j
     }
     uint32_t bytecode_index = jrt_exec->bytecode_index(jrt_frame_of(walk->fp));
     jrt_set_int(info, JRT_AT(StackFrameInfo, bci), (int32_t)bytecode_index);
-    return jdk_member_set_method(thread, member, method);
+    return jdk_member_set_method(thread, member, method) &&
+           ((mode & LIVE_FRAMES) == 0 || fill_live(thread, walk->fp, info));
 }
 
 /* Fills up to `count` elements from `at`, beginning with the frame that the walk is at. Returns the
@@ -116,15 +204,11 @@ static void start(struct jrt_thread *thread, struct jrt_walk *walk, int32_t skip
     }
 }
 
-static bool check_buffer(struct jrt_thread *thread, const struct job_array *frames, jlong mode,
-                         int32_t at, int32_t count)
+static bool check_buffer(struct jrt_thread *thread, const struct job_array *frames, int32_t at,
+                         int32_t count)
 {
     if (frames == NULL) {
         return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
-    }
-    if ((mode & LIVE_FRAMES) != 0) {
-        return jrt_throw(thread, JRT_UnsupportedOperationException,
-                         "live stack frames are not shown");
     }
     if (at <= OWNER_AT || count < 0 || at > frames->length || count > frames->length - at) {
         return jrt_throw(thread, JRT_IllegalArgumentException, "not enough space in buffers");
@@ -138,7 +222,7 @@ static struct job_object *walk_stack(struct jrt_thread *thread, struct job_objec
 {
     struct stack_walk self = {.outer = walks};
     int32_t end = at;
-    if (!check_buffer(thread, frames, mode, at, count)) {
+    if (!check_buffer(thread, frames, at, count)) {
         return NULL;
     }
     start(thread, &self.walk, skip);
@@ -191,7 +275,7 @@ static struct stack_walk *walk_of(const struct jrt_thread *thread, jlong anchor,
 static int32_t more(struct jrt_thread *thread, jlong mode, jlong anchor, int32_t count, int32_t at,
                     struct job_array *frames)
 {
-    if (!check_buffer(thread, frames, mode, at, count)) {
+    if (!check_buffer(thread, frames, at, count)) {
         return 0;
     }
     struct stack_walk *walk = walk_of(thread, anchor, frames);

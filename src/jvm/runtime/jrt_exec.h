@@ -19,6 +19,25 @@ typedef bool jrt_fast_native_t(struct jrt_thread *thread, union jrt_slot *args,
 typedef bool jrt_leaf_t(struct jrt_thread *thread, const union jrt_slot *args,
                         union jrt_slot *ret_result);
 
+/* What one of a frame's local variables or operands is, by slot; of a long or double the second of
+ * its two slots has the value, as HotSpot's interpreter has it. */
+struct jrt_variable {
+    enum jrt_variable_kind {
+        JRT_VARIABLE_NOTHING, /* unset, or of several types */
+        JRT_VARIABLE_WORD,    /* 32 bits */
+        JRT_VARIABLE_WIDE,    /* 64 bits */
+        JRT_VARIABLE_REF
+    } kind;
+    bool constant;
+    uint16_t slot; /* of the frame, where it is not constant */
+    uint64_t word; /* where it is */
+};
+
+struct jrt_variables {
+    uint32_t locals, operands;
+    struct jrt_variable of[]; /* the locals first */
+};
+
 struct jrt_exec {
     /* Calls a method: `args` has its arg_slots slots, receiver first. In VM. Synchronized methods
      * lock, native ones run their native code, abstract ones throw. Returns false when it ended by
@@ -38,10 +57,14 @@ struct jrt_exec {
      * is that of a method it calls, which has the arguments. */
     void (*scan_frame)(struct jgc_visitor *visitor, union jrt_slot *fp, bool called);
     /* A local variable's slot in a frame that stands at a call; NULL: not live or not there. For
-     * AccessController's walk and LiveStackFrame. */
+     * AccessController's walk and thread dumps. */
     union jrt_slot *(*local)(union jrt_slot *fp, uint32_t index);
     /* What the frame of a synchronized method has locked; NULL: nothing. */
     struct job_object *(*locked)(const union jrt_slot *fp);
+    /* What all variables of a frame are that stands at a call (its arguments are not among the
+     * operands). References to objects that the method needs no more are null after a collection.
+     * To be freed. NULL: an exception is pending. */
+    struct jrt_variables *(*variables)(struct jrt_thread *thread, union jrt_slot *fp);
     /* A loader's methods go away (world stopped): forget translations. */
     void (*forget_class)(struct jrt_class *class);
     /* What calls in the class's methods know of receivers' classes is forgotten (world stopped).

@@ -180,6 +180,24 @@ static struct jrt_loader *loader_made_locked(struct job_object *object)
     return loader;
 }
 
+/* Whose constructor did not run is no loader: the machine ends, as HotSpot does. */
+static void check_unnamed_module(const struct job_object *loader)
+{
+    const struct job_object *module = jrt_ref(loader, JRT_AT(ClassLoader, unnamedModule));
+    if (module && jrt_is_subtype(jrt_class_of(module), jrt_known.class[JRT_Module])) {
+        return;
+    }
+    char name[JRT_MESSAGE_BYTES];
+    char what[2 * JRT_MESSAGE_BYTES];
+    (void)st_snprintf(what, sizeof(what),
+                      "The unnamed module for ClassLoader %s, is null or not an instance of "
+                      "java.lang.Module. The class loader has not been initialized correctly.",
+                      jrt_external_name(jrt_class_of(loader), name, sizeof(name)));
+    if (jrt_options.fatal) {
+        jrt_options.fatal(what);
+    }
+}
+
 struct jrt_loader *jrt_loader_of(struct jrt_thread *thread, struct job_object *object)
 {
     if (!object) {
@@ -190,6 +208,7 @@ struct jrt_loader *jrt_loader_of(struct jrt_thread *thread, struct job_object *o
     if (data) {
         return jrt_loader_at(data);
     }
+    check_unnamed_module(object);
     pthread_mutex_lock(&jrt_loaders_lock);
     data = (job_offset_t)jrt_int(object, at);
     struct jrt_loader *loader = data ? jrt_loader_at(data) : loader_made_locked(object);

@@ -253,13 +253,10 @@ static bool make_vtable(struct tables *t)
 static struct jrt_method *not_public(struct tables *t, const struct jrt_method *method,
                                      const struct jrt_method *selected)
 {
-    char one[JRT_MESSAGE_BYTES];
     char other[JRT_MESSAGE_BYTES];
-    char text[3 * JRT_MESSAGE_BYTES];
+    char text[2 * JRT_MESSAGE_BYTES];
     char written[JRT_MESSAGE_BYTES];
-    (void)st_snprintf(text, sizeof(text), "class %s tried to access %smethod '%s'",
-                      jrt_external_name(holder(method), one, sizeof(one)),
-                      selected->access & JCF_ACC_PROTECTED ? "protected " : "",
+    (void)st_snprintf(text, sizeof(text), "'%s'",
                       jrt_method_text(jrt_external_name(holder(selected), other, sizeof(other)),
                                       jrt_text(selected->name), jrt_text(selected->descriptor),
                                       written, sizeof(written)));

@@ -273,3 +273,73 @@ bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *reso
                                                         : "class ",
                      jrt_external_name(class, other, sizeof(other)), more);
 }
+
+bool jrt_throw_abstract_interface(struct jrt_thread *thread, const struct jrt_method *resolved,
+                                  const struct jrt_method *selected,
+                                  const struct jrt_class *receiver)
+{
+    bool overpass = selected->flags & JRT_METHOD_OVERPASS;
+    bool conflict = overpass && selected->native >> 32 == JRT_IncompatibleClassChangeError;
+    bool declared = !overpass && !jrt_is_interface(jrt_class_at(selected->class_at));
+    return jrt_throw_abstract(thread, resolved,
+                              conflict || !(declared || overpass) ? resolved : selected, receiver);
+}
+
+static bool has_instance_code(const struct jrt_class *interface)
+{
+    const struct jrt_method *methods = jrt_method_at(interface->methods);
+    for (uint32_t i = 0; i < interface->declared_method_count; i++) {
+        if (!(methods[i].access & (JCF_ACC_ABSTRACT | JCF_ACC_STATIC))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool jrt_is_abstract_slot(const struct jrt_class *class, const struct jrt_method *selected)
+{
+    const job_offset_t *vtable = job_at(class->vtable);
+    uint32_t slot = 0;
+    if ((selected->flags & JRT_METHOD_OVERPASS) ||
+        !jrt_is_interface(jrt_class_at(selected->class_at))) {
+        return false;
+    }
+    while (slot < class->vtable_length && vtable[slot] != job_offset(selected)) {
+        slot++;
+    }
+    while (class->super && slot < jrt_class_at(class->super)->vtable_length) {
+        class = jrt_class_at(class->super);
+    }
+    const job_offset_t *interfaces = job_at(class->all_interfaces);
+    for (uint32_t i = 0; i < class->all_interface_count; i++) {
+        if (has_instance_code(jrt_class_at(interfaces[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool jrt_throw_abstract_slot(struct jrt_thread *thread, const struct jrt_class *class,
+                             const struct jrt_method *selected)
+{
+    return jrt_throw(thread, JRT_AbstractMethodError, "Method %s.%s%s is abstract",
+                     jrt_text(class->name), jrt_text(selected->name),
+                     jrt_text(selected->descriptor));
+}
+
+bool jrt_check_instances(struct jrt_thread *thread, const struct jrt_class *class, bool error)
+{
+    char name[JRT_MESSAGE_BYTES];
+    bool mirror = class == jrt_known.class[JRT_Class];
+    if (class->flags & JRT_CLASS_PRIMITIVE) {
+        return jrt_throw_class(thread, jrt_known_class(thread, JRT_InstantiationException), NULL);
+    }
+    if (!mirror && !(class->access & (JCF_ACC_ABSTRACT | JCF_ACC_INTERFACE)) &&
+        !(class->flags & JRT_CLASS_ARRAY)) {
+        return true;
+    }
+    enum jrt_known_class access = error ? JRT_IllegalAccessError : JRT_IllegalAccessException;
+    enum jrt_known_class other = error ? JRT_InstantiationError : JRT_InstantiationException;
+    return jrt_throw(thread, mirror ? access : other, "%s",
+                     jrt_external_name(class, name, sizeof(name)));
+}

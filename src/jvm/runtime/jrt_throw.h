@@ -50,10 +50,25 @@ bool jrt_stack_trace_elements(struct jrt_thread *thread, struct job_object *thro
 /* ClassCastException for an object of class `from`, with the modules' names. */
 bool jrt_throw_cast(struct jrt_thread *thread, const struct jrt_class *from,
                     const struct jrt_class *to);
+/* Whether the class may have instances that are no arrays. If not: InstantiationException, or
+ * IllegalAccessException for Class, or the errors of those names. */
+bool jrt_check_instances(struct jrt_thread *thread, const struct jrt_class *class,
+                         bool error) ST_MUST_CHECK;
 /* What calling an abstract method throws: AbstractMethodError, or what the linker made an overpass
  * for. The call's `resolved` method selected the other; `receiver`: NULL if there is none. */
 bool jrt_throw_abstract(struct jrt_thread *thread, const struct jrt_method *resolved,
                         const struct jrt_method *selected, const struct jrt_class *receiver);
+/* The same for an interface's method that was called as such: of a method that no class declares no
+ * word is said, and conflicting defaults are none at all. */
+bool jrt_throw_abstract_interface(struct jrt_thread *thread, const struct jrt_method *resolved,
+                                  const struct jrt_method *selected,
+                                  const struct jrt_class *receiver);
+/* Whether a slot of the class's vtable holds an interface's abstract method in place of which
+ * HotSpot has a method of the class that throws: where an interface of the class that the slot
+ * begins with has a default method, be it another. Then that says which method is abstract. */
+bool jrt_is_abstract_slot(const struct jrt_class *class, const struct jrt_method *selected);
+bool jrt_throw_abstract_slot(struct jrt_thread *thread, const struct jrt_class *class,
+                             const struct jrt_method *selected);
 /* IllegalAccessError: an interface's method selects one of the class that is not public. (The
  * linker puts an overpass into the itable for it.) */
 bool jrt_throw_not_public(struct jrt_thread *thread, const struct jrt_class *class,

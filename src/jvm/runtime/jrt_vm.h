@@ -26,6 +26,8 @@ struct jrt_options {
     /* Heap or metadata ran out, or an array was larger than any heap: before OutOfMemoryError is
      * thrown. IN_VM; may end the process. NULL allowed. */
     void (*out_of_memory)(struct jrt_thread *thread, const char *message);
+    /* Ends the process with a report of something that must not be. NULL: it does not end. */
+    void (*fatal)(const char *what);
     /* The handler of a thread's uncaught exception threw `thrown` itself. NULL allowed. */
     void (*handler_threw)(const struct jrt_thread *thread, const struct job_object *thrown);
     /* Verifies a class whose file has no stack maps (version below 50, or 50 where ours refused

@@ -411,10 +411,52 @@ public class LinkErrors {
         }
     }
 
+    /** Where an interface of a class has a default method, be it another one, missing methods are told of otherwise. */
+    static void besideDefaults() {
+        final int face = ACC_PUBLIC | ACC_ABSTRACT | ACC_INTERFACE, missing = ACC_PUBLIC | ACC_ABSTRACT;
+        make(face, "d/Has", writer -> method(writer, ACC_PUBLIC, "m", "()V"));
+        make(face, "d/HasToo", writer -> method(writer, ACC_PUBLIC, "m", "()V"));
+        make(face, "d/Takes", "java/lang/Object", new String[] {"d/Has"}, writer -> method(writer, missing, "m", "()V"));
+        make(face, "d/Plain", writer -> method(writer, missing, "m", "()V"));
+        make(face, "d/Another", writer -> method(writer, ACC_PUBLIC, "other", "()V"));
+        make(ACC_PUBLIC, "d/Taken", "java/lang/Object", new String[] {"d/Takes"}, writer -> { });
+        make(ACC_PUBLIC, "d/Below", "d/Taken", null, writer -> { });
+        make(ACC_PUBLIC, "d/Both", "java/lang/Object", new String[] {"d/Has", "d/HasToo"}, writer -> { });
+        make(ACC_PUBLIC, "d/Beside", "java/lang/Object", new String[] {"d/Plain", "d/Another"}, writer -> { });
+        make(ACC_PUBLIC | ACC_ABSTRACT, "d/Before", "java/lang/Object", new String[] {"d/Plain"}, writer -> { });
+        make(ACC_PUBLIC, "d/After", "d/Before", new String[] {"d/Another"}, writer -> { });
+        make(ACC_PUBLIC, "d/Private", "java/lang/Object", new String[] {"d/Plain", "d/Another"}, writer -> method(writer, ACC_PRIVATE, "m", "()V"));
+        make(ACC_PUBLIC, "d/Package", "java/lang/Object", new String[] {"d/Plain", "d/Another"}, writer -> method(writer, 0, "m", "()V"));
+        for (String[] row : new String[][] {{"Taken", "Takes", "Has"}, {"Below", "Taken", "Takes", "Has"}, {"Both", "Has"}, {"Beside", "Plain"},
+                {"After", "Before", "Plain"}, {"Private", "Plain"}, {"Package", "Plain"}}) {
+            for (String named : row) {
+                String user = "d/Use" + row[0] + named;
+                boolean isFace = Set.of("Has", "Takes", "Plain").contains(named);
+                runner(user, to -> {
+                    create(to, "d/" + row[0]);
+                    to.visitMethodInsn(isFace ? INVOKEINTERFACE : INVOKEVIRTUAL, "d/" + named, "m", "()V", isFace);
+                });
+                run("d/" + named + ".m of d/" + row[0], user);
+            }
+        }
+    }
+
+    static void instances() {
+        for (String name : new String[] {"java/lang/Class", "java/lang/Number", "java/lang/Runnable", "java/lang/Void", "java/lang/Enum", "[I", "Nowhere"}) {
+            runner("i/New" + name.replace('/', '_').replace('[', '_'), to -> {
+                to.visitTypeInsn(NEW, name);
+                to.visitInsn(POP);
+            });
+            run("new " + name, "i/New" + name.replace('/', '_').replace('[', '_'));
+        }
+    }
+
     public static void main(String[] args) throws Throwable {
         nests();
         sealed();
         abstracts();
+        besideDefaults();
+        instances();
         constants();
         constraints();
         supers();
