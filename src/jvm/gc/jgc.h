@@ -215,7 +215,7 @@ bool jgc_has(const void *address);
 /* -- In callbacks of a collection alone -- */
 
 /* visit_roots: the words (aligned) from lo up to hi may hold addresses of objects or into them, or
- * compressed references in either half; what they mean is live and stays in place. */
+ * compressed references of objects in either half; what they mean is live and stays in place. */
 void jgc_scan_words(struct jgc_visitor *visitor, const void *lo, const void *hi);
 /* visit_roots: the object is live and stays in place. */
 void jgc_pin(struct jgc_visitor *visitor, struct job_object *object);

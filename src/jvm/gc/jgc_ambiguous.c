@@ -83,6 +83,19 @@ static void consider(uint64_t address)
     }
 }
 
+/* A compressed reference is that of an object, never into it: taken otherwise, small numbers would
+ * keep large arrays. */
+static void consider_ref(uint32_t ref)
+{
+    uint64_t address = (uint64_t)ref << JOB_REF_SHIFT;
+    if (address - (uint64_t)(uintptr_t)jgc_heap.base < jgc_heap.bytes) {
+        struct job_object *object = jgc_object_at((const void *)(uintptr_t)address);
+        if (object == (const void *)(uintptr_t)address) {
+            jgc_mark_pinned(object);
+        }
+    }
+}
+
 /* A stack is read as it is, with what the sanitizers put around its variables. */
 __attribute__((no_sanitize("address", "thread", "undefined"))) void
 jgc_scan_words(struct jgc_visitor *visitor, const void *lo, const void *hi)
@@ -93,8 +106,8 @@ jgc_scan_words(struct jgc_visitor *visitor, const void *lo, const void *hi)
     for (const uint64_t *word = lo; word < (const uint64_t *)hi; word++) {
         uint64_t value = *word;
         consider(value);
-        consider((uint64_t)(uint32_t)value << JOB_REF_SHIFT);
-        consider(value >> 32 << JOB_REF_SHIFT);
+        consider_ref((uint32_t)value);
+        consider_ref((uint32_t)(value >> 32));
     }
 }
 

@@ -281,6 +281,7 @@ static void ambiguous_words_pin_and_exact_slots_follow(void **state)
     held.weak[2] = job_to_ref(moved);
     held.words[3] = (uint64_t)(uintptr_t)pinned + 13;            /* into it */
     held.words[4] = (uint64_t)job_to_ref(high).word << 32 | 123; /* a half */
+    held.words[5] = job_to_ref(lost).word + 1;                   /* nobody's reference */
     jgc_collect(&local, JGC_SYSTEM);
     assert_ptr_not_equal(job_from_ref(held.roots[0]), parent);
     parent = job_from_ref(held.roots[0]);
