@@ -43,10 +43,12 @@ static jclass DefineClass(JNIEnv *env, const char *name, jobject loader, const j
 
 /* The loader that FindClass asks: of the native method that calls; in JNI_OnLoad that of the class
  * whose library it is; the system's where no Java code called. false: an exception is pending. */
-static bool caller_loader(struct jrt_thread *thread, struct jrt_loader **ret_loader)
+static bool caller_loader(struct jrt_thread *thread, struct jrt_loader **ret_loader,
+                          const struct jrt_class **ret_caller)
 {
     struct jrt_walk walk;
     jrt_walk_start(&walk, thread);
+    *ret_caller = NULL;
     if (walk.fp == NULL) {
         *ret_loader = jrt_loader_of(thread, jdk_system_loader());
         return *ret_loader != NULL;
@@ -64,6 +66,7 @@ static bool caller_loader(struct jrt_thread *thread, struct jrt_loader **ret_loa
         }
     }
     *ret_loader = (struct jrt_loader *)job_at(class->loader);
+    *ret_caller = class;
     return true;
 }
 
@@ -71,16 +74,21 @@ static jclass FindClass(JNIEnv *env, const char *name)
 {
     JDK_ENTER(env);
     struct jrt_loader *loader;
+    const struct jrt_class *caller;
     struct jrt_class *class = NULL;
     if (name == NULL) {
         (void)jrt_throw(thread, JRT_NoClassDefFoundError, "No class name given");
     } else if (name[0] == 0 || strchr(name, '.') != NULL) {
         (void)jrt_throw(thread, JRT_NoClassDefFoundError, "%.200s", name);
-    } else if (jdk_check_class_name(thread, name) && caller_loader(thread, &loader)) {
+    } else if (jdk_check_class_name(thread, name) && caller_loader(thread, &loader, &caller)) {
         job_offset_t symbol = jrt_symbol_of(name);
         class = symbol != 0 ? jrt_load_class(thread, loader, symbol) : NULL;
         if (class == NULL && jrt_pending_is(thread, JRT_ClassNotFoundException)) {
             (void)jrt_throw_caused(thread, JRT_NoClassDefFoundError, "%s", name);
+        }
+        if (class != NULL && caller != NULL &&
+            !jrt_check_package(thread, loader, jrt_protection_domain(caller), class)) {
+            class = NULL;
         }
         if (class != NULL && !jrt_init_class(thread, class)) {
             class = NULL;

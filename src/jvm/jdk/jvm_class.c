@@ -58,7 +58,7 @@ jclass JVM_FindClassFromBootLoader(JNIEnv *env, const char *name)
 /* Loads a class by name; a missing one is ClassNotFoundException, its message with dots where a
  * loader threw it. */
 static jclass find_class(struct jrt_thread *thread, const char *name, bool init,
-                         struct job_object *loader)
+                         struct job_object *loader, const struct jrt_class *caller)
 {
     size_t length = name != NULL ? strlen(name) : 0;
     if (length == 0 || length > UINT16_MAX) {
@@ -67,6 +67,10 @@ static jclass find_class(struct jrt_thread *thread, const char *name, bool init,
     }
     struct jrt_loader *in = jrt_loader_of(thread, loader);
     struct jrt_class *class = in != NULL ? jrt_load_class(thread, in, jrt_symbol_of(name)) : NULL;
+    if (class != NULL && caller != NULL && in != NULL &&
+        !jrt_check_package(thread, in, jrt_protection_domain(caller), class)) {
+        return NULL;
+    }
     if (class == NULL || (init && !jrt_init_class(thread, class))) {
         return NULL;
     }
@@ -74,10 +78,11 @@ static jclass find_class(struct jrt_thread *thread, const char *name, bool init,
 }
 
 jclass JVM_FindClassFromCaller(JNIEnv *env, const char *name, jboolean init, jobject loader,
-                               jclass caller ST_UNUSED)
+                               jclass caller)
 {
     JDK_ENTER(env);
-    JDK_RETURN(find_class(thread, name, init != 0, jrt_get(loader)));
+    JDK_RETURN(find_class(thread, name, init != 0, jrt_get(loader),
+                          caller != NULL ? jdk_class(caller) : NULL));
 }
 
 jclass JVM_FindClassFromClass(JNIEnv *env, const char *name, jboolean init, jclass from)
@@ -86,7 +91,7 @@ jclass JVM_FindClassFromClass(JNIEnv *env, const char *name, jboolean init, jcla
     const struct jrt_class *class = from != NULL ? jdk_class(from) : NULL;
     struct job_object *loader =
         class != NULL ? jrt_loader_object((const struct jrt_loader *)job_at(class->loader)) : NULL;
-    jclass found = find_class(thread, name, init != 0, loader);
+    jclass found = find_class(thread, name, init != 0, loader, class);
     if (found == NULL && jrt_pending_is(thread, JRT_ClassNotFoundException)) {
         (void)jrt_throw_caused(thread, JRT_NoClassDefFoundError, "%s", name);
     }

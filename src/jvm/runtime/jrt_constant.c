@@ -9,6 +9,7 @@
 #include "jvm/runtime/jrt_references.h"
 #include "jvm/runtime/jrt_resolve_priv.h"
 #include "jvm/runtime/jrt_string.h"
+#include "jvm/runtime/jrt_throw_priv.h"
 
 static bool throw_inconsistent(struct jrt_thread *thread, const struct jrt_class *class,
                                const struct jrt_member_name *member, uint16_t index,
@@ -144,8 +145,23 @@ struct bootstrap_call {
     struct job_object *handle, *name, *type, *arguments;
 };
 
-static bool prepare(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
-                    struct bootstrap_call *call)
+/* The cause of a BootstrapMethodError is what was thrown and is no Error (JVMS 17 5.4.3.6). */
+static void wrap(struct jrt_thread *thread)
+{
+    if (jrt_pending_is(thread, JRT_Error)) {
+        return;
+    }
+    struct job_object *thrown = jrt_catch(thread);
+    struct jrt_class *error = jrt_known_class(thread, JRT_BootstrapMethodError);
+    struct job_object *wrapped =
+        error ? jrt_construct(thread, error, "(Ljava/lang/Throwable;)V", thrown) : NULL;
+    if (wrapped) {
+        (void)jrt_throw_object(thread, wrapped);
+    }
+}
+
+static bool find_all(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
+                     struct bootstrap_call *call)
 {
     const struct jrt_pool *pool = jrt_pool_of(in);
     const struct jrt_bootstrap *bootstrap =
@@ -170,6 +186,16 @@ static bool prepare(struct jrt_thread *thread, struct jrt_class *in, uint16_t in
     }
     return call->type && static_arguments(thread, in, bootstrap, &call->arguments) &&
            jrt_known_class(thread, JRT_MethodHandleNatives);
+}
+
+static bool prepare(struct jrt_thread *thread, struct jrt_class *in, uint16_t index,
+                    struct bootstrap_call *call)
+{
+    if (!find_all(thread, in, index, call)) {
+        wrap(thread);
+        return false;
+    }
+    return true;
 }
 
 struct jrt_method *jrt_link_call_site(struct jrt_thread *thread, struct jrt_class *in,

@@ -16,6 +16,11 @@ struct job_object *jrt_loader_object(const struct jrt_loader *loader); /* NULL: 
  * slashes when there is none; others: what the loader throws. */
 struct jrt_class *jrt_load_class(struct jrt_thread *thread, struct jrt_loader *loader,
                                  job_offset_t name) ST_MUST_CHECK;
+/* Whether the code of a protection domain (NULL: any) may name the class, found by the loader: what
+ * ClassLoader.checkPackageAccess says, which is asked once. */
+bool jrt_check_package(struct jrt_thread *thread, struct jrt_loader *loader,
+                       struct job_object *domain, const struct jrt_class *class) ST_MUST_CHECK;
+struct job_object *jrt_protection_domain(const struct jrt_class *class);
 /* The class if the loader is known as an initiating one of it; NULL without exception. */
 struct jrt_class *jrt_loaded_class(struct jrt_loader *loader, job_offset_t name);
 /* From the boot path alone: NULL without an exception if there is none (with one if it is broken).

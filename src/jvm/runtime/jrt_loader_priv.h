@@ -22,16 +22,18 @@ struct jrt_memory {
 };
 
 struct jrt_loader {
-    jref_t object;             /* weak: java.lang.ClassLoader; 0: boot */
-    uint32_t serial;           /* names it when its object is gone */
-    bool platform;             /* trusted with VM annotations and java. packages */
-    job_offset_t unnamed;      /* struct jrt_module; 0: not known yet (boot, until it is set) */
-    job_offset_t modules;      /* list */
-    job_offset_t classes;      /* list of defined ones, newest first */
-    struct jrt_memory memory;  /* everything of its classes */
-    struct jrt_table known;    /* name -> class, for which it is an initiating loader */
-    struct jrt_table packages; /* name -> struct jrt_package */
-    job_offset_t next;         /* list of all loaders, or of free ones */
+    jref_t object;              /* weak: java.lang.ClassLoader; 0: boot */
+    uint32_t serial;            /* names it when its object is gone */
+    bool platform;              /* trusted with VM annotations and java. packages */
+    job_offset_t unnamed;       /* struct jrt_module; 0: not known yet (boot, until it is set) */
+    job_offset_t modules;       /* list */
+    job_offset_t classes;       /* list of defined ones, newest first */
+    struct jrt_memory memory;   /* everything of its classes */
+    struct jrt_table known;     /* name -> class, for which it is an initiating loader */
+    struct jrt_table packages;  /* name -> struct jrt_package */
+    struct jrt_domain *domains; /* [l] jrt_domain.c; in the C heap */
+    uint32_t domain_count;      /* [l] */
+    job_offset_t next;          /* list of all loaders, or of free ones */
 };
 
 extern struct jrt_loader *jrt_boot_loader;
@@ -82,6 +84,12 @@ bool jrt_fix_mirrors(struct jrt_thread *thread) ST_MUST_CHECK;
  * refers to (JVMS 17 5.3). */
 struct jrt_class *jrt_need_class(struct jrt_thread *thread, struct jrt_loader *loader,
                                  job_offset_t name) ST_MUST_CHECK;
+/* The same for what a class's code refers to: ClassLoader.checkPackageAccess is asked. */
+struct jrt_class *jrt_need_class_for(struct jrt_thread *thread, const struct jrt_class *in,
+                                     job_offset_t name) ST_MUST_CHECK;
+/* After a collection (world stopped): domains that died; a loader that goes away. */
+void jrt_domains_update(struct jrt_loader *loader);
+void jrt_domains_forget(struct jrt_loader *loader);
 /* The array class of that name. */
 struct jrt_class *jrt_array_of_name(struct jrt_thread *thread, struct jrt_loader *loader,
                                     job_offset_t name, bool need) ST_MUST_CHECK;

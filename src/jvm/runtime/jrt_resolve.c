@@ -150,7 +150,7 @@ struct jrt_class *jrt_resolve_class(struct jrt_thread *thread, struct jrt_class 
         return NULL;
     }
     job_offset_t name = jrt_pool_named(in, index);
-    struct jrt_class *class = name ? jrt_need_class(thread, jrt_loader_at(in->loader), name) : NULL;
+    struct jrt_class *class = name ? jrt_need_class_for(thread, in, name) : NULL;
     if (!name) {
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
     }
@@ -191,7 +191,7 @@ struct jrt_class *jrt_class_of_descriptor(struct jrt_thread *thread, const char 
         (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
         return NULL;
     }
-    return jrt_need_class(thread, jrt_loader_at(in->loader), name);
+    return jrt_need_class_for(thread, in, name);
 }
 
 struct jrt_class *jrt_class_of_type(struct jrt_thread *thread, const char *type, size_t length,
@@ -208,7 +208,7 @@ struct jrt_class *jrt_class_by_name(struct jrt_thread *thread, job_offset_t name
     bool type =
         symbol->length == 1 || (symbol->text[0] == 'L' && symbol->text[symbol->length - 1] == ';');
     return type ? jrt_class_of_type(thread, symbol->text, symbol->length, in)
-                : jrt_need_class(thread, jrt_loader_at(in->loader), name);
+                : jrt_need_class_for(thread, in, name);
 }
 
 /* -- Fields -- */

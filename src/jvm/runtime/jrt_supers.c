@@ -208,12 +208,20 @@ bool jrt_check_overrides(struct jrt_building *building)
     return building->class->flags & JRT_CLASS_UNVERIFIED || check_final_methods(building);
 }
 
+static struct jrt_class *super_named(const struct jrt_building *b, job_offset_t name)
+{
+    struct jrt_class *super = jrt_need_class(b->thread, b->loader, name);
+    return super && jrt_check_package(b->thread, b->loader, b->definition->protection_domain, super)
+               ? super
+               : NULL;
+}
+
 static bool load_them(struct jrt_building *b)
 {
     const struct jcf_class *file = &b->file;
     if (file->super_class) {
         job_offset_t name = symbol_of(jcf_named(file, file->super_class));
-        b->super = name ? jrt_need_class(b->thread, b->loader, name)
+        b->super = name ? super_named(b, name)
                         : (void *)(uintptr_t)jrt_throw_oom(b->thread, JRT_OOM_METASPACE);
         if (!b->super) {
             return false;
@@ -225,7 +233,7 @@ static bool load_them(struct jrt_building *b)
     }
     for (uint32_t i = 0; i < file->interface_count; i++) {
         job_offset_t name = symbol_of(jcf_named(file, file->interfaces[i]));
-        b->interfaces[i] = name ? jrt_need_class(b->thread, b->loader, name) : NULL;
+        b->interfaces[i] = name ? super_named(b, name) : NULL;
         if (!b->interfaces[i]) {
             return name ? false : jrt_throw_oom(b->thread, JRT_OOM_METASPACE);
         }

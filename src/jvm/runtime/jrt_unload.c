@@ -86,6 +86,7 @@ static void forget_loader(struct jrt_loader *loader)
         jrt_class_slot_dead(class);
     }
     jrt_constraints_forget(loader);
+    jrt_domains_forget(loader);
     job_arena_done(&loader->memory.arena);
 }
 
@@ -118,6 +119,7 @@ void jrt_loaders_update(void)
             continue;
         }
         drop_dead_classes(loader);
+        jrt_domains_update(loader);
         for (job_offset_t at = loader->modules; at; at = jrt_module_at(at)->next) {
             jgc_update_weak(&jrt_module_at(at)->object);
         }

@@ -35,7 +35,7 @@ static struct jrt_class *class_named(const struct verification *v, struct jcf_te
         (void)jrt_throw_oom(v->thread, JRT_OOM_METASPACE);
         return NULL;
     }
-    return jrt_need_class(v->thread, jrt_loader_at(v->class->loader), symbol);
+    return jrt_need_class_for(v->thread, v->class, symbol);
 }
 
 static int is_assignable(void *context, struct jcf_text from, struct jcf_text to,

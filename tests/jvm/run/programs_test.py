@@ -34,6 +34,8 @@ RUNS = [
     ("ends_exit_on_oom", ["-Xmx32m", "-XX:+ExitOnOutOfMemoryError"], ["Ends", "caught"]),
     *((name.lower(), [], [name]) for name in LIBRARY),
     *((f"{name.lower()}_stressed", ["-XX:GCStress=500"], [name]) for name in ("Reflection", "Handles")),
+    ("package_access", ["-Djava.security.manager=allow"], ["PackageAccess"]),
+    ("package_access_stressed", ["-Djava.security.manager=allow", "-XX:GCStress=200"], ["PackageAccess"]),
     # Without a collection that clears what methods need no more; HotSpot's interpreter keeps it.
     ("live_frames", ["-Xint", "-Xms64m", "--add-opens=java.base/java.lang=ALL-UNNAMED"], ["LiveFrames"]),
     ("link_errors", [WRITER], ["LinkErrors"]),
