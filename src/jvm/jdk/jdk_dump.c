@@ -14,6 +14,7 @@
 #include "jvm/gc/jgc.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_locks.h"
+#include "jvm/jdk/jdk_reflect.h"
 #include "jvm/object/job_meta.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_exec.h"
@@ -368,10 +369,9 @@ void jdk_describe_plainly(const struct job_object *throwable)
 bool jdk_source_file(const struct jrt_class *class, char *text, size_t size)
 {
     struct jcf_class file;
-    if ((class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) != 0) {
+    if (!jdk_class_attributes(class, &file)) {
         return false;
     }
-    jrt_class_attributes(class, &file);
     job_offset_t symbol = file.source_file != 0 ? jrt_pool_symbol(class, file.source_file) : 0;
     if (symbol != 0) {
         (void)snprintf(text, size, "%s", jrt_text(symbol));

@@ -90,6 +90,20 @@ typedef struct {
     X(Float, jfloat, f, 'F', JRT_FLOAT)                                                            \
     X(Double, jdouble, d, 'D', JRT_DOUBLE)
 
+/* All types, in the order in which the functions' families have theirs. */
+enum jdk_jni_type {
+    JDK_TYPE_Object,
+    JDK_TYPE_Boolean,
+    JDK_TYPE_Byte,
+    JDK_TYPE_Char,
+    JDK_TYPE_Short,
+    JDK_TYPE_Int,
+    JDK_TYPE_Long,
+    JDK_TYPE_Float,
+    JDK_TYPE_Double,
+    JDK_TYPE_Void
+};
+
 enum { JDK_JNI_FUNCTIONS = 234 };
 
 /* What each of jdk_jni_*.c puts into the table; jdk_jni.c has all of it. */

@@ -33,16 +33,6 @@ enum {
     GET_DIRECT_ADDRESS = 230,
     GET_DIRECT_CAPACITY = 231
 };
-enum array_type {
-    TYPE_Boolean,
-    TYPE_Byte,
-    TYPE_Char,
-    TYPE_Short,
-    TYPE_Int,
-    TYPE_Long,
-    TYPE_Float,
-    TYPE_Double
-};
 
 static struct job_array *array_of(jarray array)
 {
@@ -288,11 +278,11 @@ static jlong GetDirectBufferCapacity(JNIEnv *env, jobject buffer)
 }
 
 #define PLACE(Name, type, member, letter, number)                                                  \
-    table[NEW_ARRAY + TYPE_##Name] = (void *)New##Name##Array;                                     \
-    table[GET_ELEMENTS + TYPE_##Name] = (void *)get_elements;                                      \
-    table[RELEASE_ELEMENTS + TYPE_##Name] = (void *)release_elements;                              \
-    table[GET_REGION + TYPE_##Name] = (void *)get_region;                                          \
-    table[SET_REGION + TYPE_##Name] = (void *)Set##Name##ArrayRegion;
+    table[NEW_ARRAY + (JDK_TYPE_##Name - JDK_TYPE_Boolean)] = (void *)New##Name##Array;            \
+    table[GET_ELEMENTS + (JDK_TYPE_##Name - JDK_TYPE_Boolean)] = (void *)get_elements;             \
+    table[RELEASE_ELEMENTS + (JDK_TYPE_##Name - JDK_TYPE_Boolean)] = (void *)release_elements;     \
+    table[GET_REGION + (JDK_TYPE_##Name - JDK_TYPE_Boolean)] = (void *)get_region;                 \
+    table[SET_REGION + (JDK_TYPE_##Name - JDK_TYPE_Boolean)] = (void *)Set##Name##ArrayRegion;
 
 void jdk_jni_fill_arrays(void **table)
 {

@@ -20,18 +20,6 @@ enum {
     CALL_STATIC = 114,
     PER_TYPE = 3
 };
-enum family_type {
-    TYPE_Object,
-    TYPE_Boolean,
-    TYPE_Byte,
-    TYPE_Char,
-    TYPE_Short,
-    TYPE_Int,
-    TYPE_Long,
-    TYPE_Float,
-    TYPE_Double,
-    TYPE_Void
-};
 
 enum { ARGUMENT_SLOTS = 256 };
 
@@ -276,10 +264,7 @@ VOID_FAMILY(CallStatic, NULL, false, jclass class ST_UNUSED)
 /* The object that a constructor is to be called on; NULL: an exception is pending. In VM. */
 static jobject allocate(struct jrt_thread *thread, jclass of)
 {
-    struct jrt_class *class = jdk_class(of);
-    return jrt_check_instances(thread, class, false) && jrt_init_class(thread, class)
-               ? jrt_local(thread, jrt_new(thread, class))
-               : NULL;
+    return jrt_local(thread, jrt_new_instance(thread, jdk_class(of)));
 }
 
 static jobject NewObjectV(JNIEnv *env, jclass class, jmethodID constructor, va_list list)
@@ -315,9 +300,9 @@ static jobject NewObject(JNIEnv *env, jclass class, jmethodID constructor, ...)
 }
 
 #define PLACE(table, first, prefix, Name)                                                          \
-    (table)[(first) + TYPE_##Name * PER_TYPE] = (void *)prefix##Name##Method;                      \
-    (table)[(first) + TYPE_##Name * PER_TYPE + 1] = (void *)prefix##Name##MethodV;                 \
-    (table)[(first) + TYPE_##Name * PER_TYPE + 2] = (void *)prefix##Name##MethodA;
+    (table)[(first) + JDK_TYPE_##Name * PER_TYPE] = (void *)prefix##Name##Method;                  \
+    (table)[(first) + JDK_TYPE_##Name * PER_TYPE + 1] = (void *)prefix##Name##MethodV;             \
+    (table)[(first) + JDK_TYPE_##Name * PER_TYPE + 2] = (void *)prefix##Name##MethodA;
 #define PLACE_ALL(Name, type)                                                                      \
     PLACE(table, CALL, Call, Name)                                                                 \
     PLACE(table, CALL_NONVIRTUAL, CallNonvirtual, Name)                                            \

@@ -16,17 +16,6 @@ enum {
     GET_STATIC_FIELD = 145,
     SET_STATIC_FIELD = 154
 };
-enum field_type {
-    TYPE_Object,
-    TYPE_Boolean,
-    TYPE_Byte,
-    TYPE_Char,
-    TYPE_Short,
-    TYPE_Int,
-    TYPE_Long,
-    TYPE_Float,
-    TYPE_Double
-};
 
 static jfieldID find_field(JNIEnv *env, jclass in, const char *name, const char *descriptor,
                            bool fixed)
@@ -138,10 +127,10 @@ static void SetStaticObjectField(JNIEnv *env, jclass class ST_UNUSED, jfieldID f
 JDK_PRIMITIVES(ACCESSORS)
 
 #define PLACE(Name, jtype, member, letter, number)                                                 \
-    table[GET_FIELD + TYPE_##Name] = (void *)Get##Name##Field;                                     \
-    table[SET_FIELD + TYPE_##Name] = (void *)Set##Name##Field;                                     \
-    table[GET_STATIC_FIELD + TYPE_##Name] = (void *)GetStatic##Name##Field;                        \
-    table[SET_STATIC_FIELD + TYPE_##Name] = (void *)SetStatic##Name##Field;
+    table[GET_FIELD + JDK_TYPE_##Name] = (void *)Get##Name##Field;                                 \
+    table[SET_FIELD + JDK_TYPE_##Name] = (void *)Set##Name##Field;                                 \
+    table[GET_STATIC_FIELD + JDK_TYPE_##Name] = (void *)GetStatic##Name##Field;                    \
+    table[SET_STATIC_FIELD + JDK_TYPE_##Name] = (void *)SetStatic##Name##Field;
 
 void jdk_jni_fill_fields(void **table)
 {

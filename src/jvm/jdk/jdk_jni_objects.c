@@ -9,6 +9,7 @@
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_fast.h"
 #include "jvm/jdk/jdk_jni.h"
+#include "jvm/jdk/jvm.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_exec.h"
@@ -30,15 +31,7 @@ static jint GetVersion(JNIEnv *env ST_UNUSED)
 static jclass DefineClass(JNIEnv *env, const char *name, jobject loader, const jbyte *bytes,
                           jsize size)
 {
-    JDK_ENTER(env);
-    struct jrt_loader *in =
-        jdk_check_class_name(thread, name) ? jrt_loader_of(thread, jrt_get(loader)) : NULL;
-    struct jrt_definition definition = {.bytes = (const uint8_t *)bytes,
-                                        .size = (size_t)size,
-                                        .name =
-                                            in != NULL && name != NULL ? jrt_symbol_of(name) : 0};
-    struct jrt_class *class = in != NULL ? jrt_define_class(thread, in, &definition) : NULL;
-    JDK_RETURN(jdk_local_class(thread, class));
+    return JVM_DefineClass(env, name, loader, bytes, size, NULL);
 }
 
 /* The loader that FindClass asks: of the native method that calls; in JNI_OnLoad that of the class
@@ -279,16 +272,7 @@ static jint GetObjectRefType(JNIEnv *env, jobject object)
 static jobject AllocObject(JNIEnv *env, jclass of)
 {
     JDK_ENTER(env);
-    struct jrt_class *class = jdk_class(of);
-    struct job_object *made = NULL;
-    if (jrt_check_instances(thread, class, false) && jrt_init_class(thread, class)) {
-        made = jrt_new(thread, class);
-    }
-    if (made != NULL && (class->object.flags & JOB_CLASS_FINALIZED) != 0 &&
-        !jrt_register_finalizer(thread, made)) {
-        made = NULL;
-    }
-    JDK_RETURN(jrt_local(thread, made));
+    JDK_RETURN(jrt_local(thread, jrt_new_instance(thread, jdk_class(of))));
 }
 
 static jint MonitorEnter(JNIEnv *env, jobject object)

@@ -299,3 +299,11 @@ struct job_object *jdk_reflect_field(struct jrt_thread *thread, struct jrt_field
                ? object
                : NULL;
 }
+
+bool jdk_class_attributes(const struct jrt_class *class, struct jcf_class *ret_file)
+{
+    if (jdk_is_plain(class)) {
+        jrt_class_attributes(class, ret_file);
+    }
+    return jdk_is_plain(class);
+}

@@ -54,5 +54,13 @@ bool jdk_set_ref(struct job_object *object, const char *name, const char *descri
                  const struct job_object *value);
 bool jdk_set_boolean(struct job_object *object, const char *name, bool value);
 
+/* Whether a class has a file. */
+static inline bool jdk_is_plain(const struct jrt_class *class)
+{
+    return (class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) == 0;
+}
+/* What its file says; false: it has none. */
+bool jdk_class_attributes(const struct jrt_class *class, struct jcf_class *ret_file);
+
 /* Bits of access flags that reflection shows (ACC_SUPER's and the like have other meanings). */
 enum { JDK_METHOD_MODIFIERS = 0x1dff, JDK_FIELD_MODIFIERS = 0x50df };

@@ -128,261 +128,40 @@ static inline bool store_volatile(struct jrt_thread *thread, const union jrt_slo
 
 /* ---- values ---- */
 
-NATIVE(getBoolean)
-{
-    uint8_t value;
-    if (!load(thread, args, &value, sizeof value)) {
-        return false;
+#define GET(name, type, load, of_value)                                                            \
+    NATIVE(name)                                                                                   \
+    {                                                                                              \
+        type value;                                                                                \
+        if (!load(thread, args, &value, sizeof value)) {                                           \
+            return false;                                                                          \
+        }                                                                                          \
+        result->word = (uint64_t)(of_value);                                                       \
+        return true;                                                                               \
     }
-    result->word = (uint64_t)(value != 0);
-    return true;
-}
-
-NATIVE(putBoolean)
-{
-    uint8_t value = (uint8_t)(args[4].i & 1);
-    return store(thread, args, &value, sizeof value);
-}
-
-NATIVE(getBooleanVolatile)
-{
-    uint8_t value;
-    if (!load_volatile(thread, args, &value, sizeof value)) {
-        return false;
+#define PUT(name, type, store, of_slot)                                                            \
+    NATIVE(name)                                                                                   \
+    {                                                                                              \
+        type value = (type)(of_slot);                                                              \
+        return store(thread, args, &value, sizeof value);                                          \
     }
-    result->word = (uint64_t)(value != 0);
-    return true;
-}
+/* A type's four: what Java gets for `value`, and what is written for the slot of a value. */
+#define ACCESS(Name, type, of_value, of_slot)                                                      \
+    GET(get##Name, type, load, of_value)                                                           \
+    PUT(put##Name, type, store, of_slot)                                                           \
+    GET(get##Name##Volatile, type, load_volatile, of_value)                                        \
+    PUT(put##Name##Volatile, type, store_volatile, of_slot)
 
-NATIVE(putBooleanVolatile)
-{
-    uint8_t value = (uint8_t)(args[4].i & 1);
-    return store_volatile(thread, args, &value, sizeof value);
-}
-
-NATIVE(getByte)
-{
-    int8_t value;
-    if (!load(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putByte)
-{
-    int8_t value = (int8_t)args[4].i;
-    return store(thread, args, &value, sizeof value);
-}
-
-NATIVE(getByteVolatile)
-{
-    int8_t value;
-    if (!load_volatile(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putByteVolatile)
-{
-    int8_t value = (int8_t)args[4].i;
-    return store_volatile(thread, args, &value, sizeof value);
-}
-
-NATIVE(getShort)
-{
-    int16_t value;
-    if (!load(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putShort)
-{
-    int16_t value = (int16_t)args[4].i;
-    return store(thread, args, &value, sizeof value);
-}
-
-NATIVE(getShortVolatile)
-{
-    int16_t value;
-    if (!load_volatile(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putShortVolatile)
-{
-    int16_t value = (int16_t)args[4].i;
-    return store_volatile(thread, args, &value, sizeof value);
-}
-
-NATIVE(getChar)
-{
-    uint16_t value;
-    if (!load(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putChar)
-{
-    uint16_t value = (uint16_t)args[4].i;
-    return store(thread, args, &value, sizeof value);
-}
-
-NATIVE(getCharVolatile)
-{
-    uint16_t value;
-    if (!load_volatile(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putCharVolatile)
-{
-    uint16_t value = (uint16_t)args[4].i;
-    return store_volatile(thread, args, &value, sizeof value);
-}
-
-NATIVE(getInt)
-{
-    int32_t value;
-    if (!load(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putInt)
-{
-    int32_t value = args[4].i;
-    return store(thread, args, &value, sizeof value);
-}
-
-NATIVE(getIntVolatile)
-{
-    int32_t value;
-    if (!load_volatile(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putIntVolatile)
-{
-    int32_t value = args[4].i;
-    return store_volatile(thread, args, &value, sizeof value);
-}
-
-NATIVE(getFloat)
-{
-    int32_t value;
-    if (!load(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putFloat)
-{
-    int32_t value = args[4].i;
-    return store(thread, args, &value, sizeof value);
-}
-
-NATIVE(getFloatVolatile)
-{
-    int32_t value;
-    if (!load_volatile(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)((uint32_t)value);
-    return true;
-}
-
-NATIVE(putFloatVolatile)
-{
-    int32_t value = args[4].i;
-    return store_volatile(thread, args, &value, sizeof value);
-}
-
-NATIVE(getLong)
-{
-    int64_t value;
-    if (!load(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)(value);
-    return true;
-}
-
-NATIVE(putLong)
-{
-    int64_t value = args[4].j;
-    return store(thread, args, &value, sizeof value);
-}
-
-NATIVE(getLongVolatile)
-{
-    int64_t value;
-    if (!load_volatile(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)(value);
-    return true;
-}
-
-NATIVE(putLongVolatile)
-{
-    int64_t value = args[4].j;
-    return store_volatile(thread, args, &value, sizeof value);
-}
-
-NATIVE(getDouble)
-{
-    int64_t value;
-    if (!load(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)(value);
-    return true;
-}
-
-NATIVE(putDouble)
-{
-    int64_t value = args[4].j;
-    return store(thread, args, &value, sizeof value);
-}
-
-NATIVE(getDoubleVolatile)
-{
-    int64_t value;
-    if (!load_volatile(thread, args, &value, sizeof value)) {
-        return false;
-    }
-    result->word = (uint64_t)(value);
-    return true;
-}
-
-NATIVE(putDoubleVolatile)
-{
-    int64_t value = args[4].j;
-    return store_volatile(thread, args, &value, sizeof value);
-}
+ACCESS(Boolean, uint8_t, value != 0, args[4].i & 1)
+ACCESS(Byte, int8_t, (uint32_t)value, args[4].i)
+ACCESS(Short, int16_t, (uint32_t)value, args[4].i)
+ACCESS(Char, uint16_t, value, args[4].i)
+ACCESS(Int, int32_t, (uint32_t)value, args[4].i)
+ACCESS(Float, int32_t, (uint32_t)value, args[4].i)
+ACCESS(Long, int64_t, value, args[4].j)
+ACCESS(Double, int64_t, value, args[4].j)
+#undef ACCESS
+#undef PUT
+#undef GET
 
 NATIVE(getReference)
 {
@@ -657,17 +436,9 @@ NATIVE(arrayIndexScale0)
 
 NATIVE(allocateInstance)
 {
-    struct jrt_class *class = jrt_class_of_mirror(object(&args[1]));
-    struct job_object *made =
-        jrt_check_instances(thread, class, false) && jrt_init_class(thread, class)
-            ? jrt_new(thread, class)
-            : NULL;
-    if (made == NULL || ((job_class_of(made)->flags & JOB_CLASS_FINALIZED) != 0 &&
-                         !jrt_register_finalizer(thread, made))) {
-        return false;
-    }
-    result->word = job_to_ref(made).word;
-    return true;
+    const struct job_object *made = jrt_new_instance(thread, jrt_class_of_mirror(object(&args[1])));
+    result->word = made != NULL ? job_to_ref(made).word : 0;
+    return made != NULL;
 }
 
 NATIVE(throwException)

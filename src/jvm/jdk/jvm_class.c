@@ -19,11 +19,6 @@
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
-static bool is_plain(const struct jrt_class *class)
-{
-    return (class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) == 0;
-}
-
 /* ---- finding ---- */
 
 jclass JVM_FindPrimitiveClass(JNIEnv *env, const char *name)
@@ -241,7 +236,7 @@ jobject JVM_GetClassSigners(JNIEnv *env, jclass of)
 void JVM_SetClassSigners(JNIEnv *env, jclass of, jobject signers)
 {
     JDK_ENTER(env);
-    if (is_plain(jdk_class(of))) {
+    if (jdk_is_plain(jdk_class(of))) {
         jrt_set_ref(jrt_get(of), JRT_AT(Class, signers), jrt_get(signers));
     }
     JDK_LEAVE();
@@ -288,7 +283,7 @@ jobject JVM_GetDeclaredClasses(JNIEnv *env, jclass of)
     JDK_ENTER(env);
     struct jrt_class *class = jdk_class(of);
     struct jdk_list found = {.count = 0};
-    bool good = !is_plain(class) || jdk_declared_classes(thread, class, &found);
+    bool good = !jdk_is_plain(class) || jdk_declared_classes(thread, class, &found);
     jobject array = good ? class_array(thread, found.classes, found.count) : NULL;
     jdk_list_done(&found);
     JDK_RETURN(array);
@@ -300,7 +295,7 @@ jclass JVM_GetDeclaringClass(JNIEnv *env, jclass of)
     struct jrt_class *class = jdk_class(of);
     struct jdk_inner inner;
     const struct jrt_class *outer = NULL;
-    if (is_plain(class) && jdk_own_inner(class, &inner) && inner.outer != 0) {
+    if (jdk_is_plain(class) && jdk_own_inner(class, &inner) && inner.outer != 0) {
         outer = jrt_resolve_class(thread, class, inner.outer);
         if (outer != NULL && !jdk_check_inner(thread, outer, class)) {
             outer = NULL;
@@ -315,7 +310,7 @@ jstring JVM_GetSimpleBinaryName(JNIEnv *env, jclass of)
     struct jrt_class *class = jdk_class(of);
     struct jdk_inner inner;
     struct job_object *name = NULL;
-    if (is_plain(class) && jdk_own_inner(class, &inner) && inner.name != 0) {
+    if (jdk_is_plain(class) && jdk_own_inner(class, &inner) && inner.name != 0) {
         name = jrt_intern_symbol(thread, jrt_pool_symbol(class, inner.name));
     }
     JDK_RETURN(jrt_local(thread, name));
@@ -326,10 +321,9 @@ jobject JVM_GetEnclosingMethodInfo(JNIEnv *env, jclass of)
     JDK_ENTER(env);
     struct jrt_class *class = jdk_class(of);
     struct jcf_class file;
-    if (!is_plain(class)) {
+    if (!jdk_class_attributes(class, &file)) {
         JDK_RETURN((jobject)NULL);
     }
-    jrt_class_attributes(class, &file);
     if (file.enclosing_class == 0) {
         JDK_RETURN((jobject)NULL);
     }
@@ -365,12 +359,9 @@ jstring JVM_GetClassSignature(JNIEnv *env, jclass of)
     JDK_ENTER(env);
     struct jrt_class *class = jdk_class(of);
     struct job_object *signature = NULL;
-    if (is_plain(class)) {
-        struct jcf_class file;
-        jrt_class_attributes(class, &file);
-        if (file.signature != 0) {
-            signature = jrt_intern_symbol(thread, jrt_pool_symbol(class, file.signature));
-        }
+    struct jcf_class file;
+    if (jdk_class_attributes(class, &file) && file.signature != 0) {
+        signature = jrt_intern_symbol(thread, jrt_pool_symbol(class, file.signature));
     }
     JDK_RETURN(jrt_local(thread, signature));
 }
@@ -380,10 +371,9 @@ jobject JVM_GetClassAnnotations(JNIEnv *env, jclass of)
     JDK_ENTER(env);
     struct jrt_class *class = jdk_class(of);
     struct jcf_class file;
-    if (!is_plain(class)) {
+    if (!jdk_class_attributes(class, &file)) {
         JDK_RETURN((jobject)NULL);
     }
-    jrt_class_attributes(class, &file);
     JDK_RETURN(jrt_local(thread, jdk_bytes(thread, class, file.annotations.visible)));
 }
 
@@ -392,10 +382,9 @@ jobject JVM_GetClassTypeAnnotations(JNIEnv *env, jclass of)
     JDK_ENTER(env);
     struct jrt_class *class = jdk_class(of);
     struct jcf_class file;
-    if (!is_plain(class)) {
+    if (!jdk_class_attributes(class, &file)) {
         JDK_RETURN((jobject)NULL);
     }
-    jrt_class_attributes(class, &file);
     JDK_RETURN(jrt_local(thread, jdk_bytes(thread, class, file.annotations.visible_types)));
 }
 
@@ -436,7 +425,7 @@ jobject JVM_GetPermittedSubclasses(JNIEnv *env, jclass of)
     JDK_ENTER(env);
     struct jrt_class *class = jdk_class(of);
     struct jdk_list found = {.count = 0};
-    if (!is_plain(class) || (class->flags & JRT_CLASS_SEALED) == 0) {
+    if (!jdk_is_plain(class) || (class->flags & JRT_CLASS_SEALED) == 0) {
         JDK_RETURN((jobject)NULL);
     }
     bool good = jdk_permitted_subclasses(thread, class, &found);

@@ -23,11 +23,6 @@
 
 enum { ARGUMENT_SLOTS = 256 };
 
-static bool is_plain(const struct jrt_class *class)
-{
-    return (class->flags & (JRT_CLASS_ARRAY | JRT_CLASS_PRIMITIVE)) == 0;
-}
-
 static jobject local_array(struct jrt_thread *thread, struct job_array *array)
 {
     return array != NULL && !jrt_failed(thread) ? jrt_local(thread, &array->object) : NULL;
@@ -63,7 +58,7 @@ static jobject declared_methods(struct jrt_thread *thread, struct jrt_class *cla
     struct jrt_class *element = jrt_known.class[constructors ? JRT_Constructor : JRT_Method];
     struct jrt_method *methods = jrt_method_at(class->methods);
     uint32_t count = 0;
-    if (is_plain(class)) {
+    if (jdk_is_plain(class)) {
         if (!jrt_link_class(thread, class)) {
             return NULL;
         }
@@ -109,7 +104,7 @@ jobject JVM_GetClassDeclaredFields(JNIEnv *env, jclass of, jboolean public_only)
     struct jrt_class *class = jdk_class(of);
     struct jrt_field *fields = job_at(class->fields);
     uint32_t count = 0;
-    if (is_plain(class)) {
+    if (jdk_is_plain(class)) {
         if (!jrt_link_class(thread, class)) {
             JDK_RETURN((jobject)NULL);
         }
@@ -191,10 +186,9 @@ jobject JVM_GetRecordComponents(JNIEnv *env, jclass of)
     JDK_ENTER(env);
     struct jrt_class *class = jdk_class(of);
     struct jcf_class file;
-    if (!is_plain(class)) {
+    if (!jdk_class_attributes(class, &file)) {
         JDK_RETURN((jobject)NULL);
     }
-    jrt_class_attributes(class, &file);
     struct jrt_class *element =
         file.is_record ? jrt_known_class(thread, JRT_RecordComponent) : NULL;
     if (element == NULL || !jrt_link_class(thread, class)) {
@@ -435,11 +429,7 @@ static struct job_object *new_instance(struct jrt_thread *thread,
         return NULL;
     }
     struct jrt_class *class = jrt_class_at(constructor->class_at);
-    if (!jrt_check_instances(thread, class, false)) {
-        return NULL;
-    }
-    struct job_object *made =
-        jrt_has_room(thread) && jrt_init_class(thread, class) ? jrt_new(thread, class) : NULL;
+    struct job_object *made = jrt_has_room(thread) ? jrt_new_instance(thread, class) : NULL;
     if (made == NULL) {
         return NULL;
     }

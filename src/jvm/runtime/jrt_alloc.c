@@ -33,6 +33,13 @@ struct job_object *jrt_new(struct jrt_thread *thread, struct jrt_class *class)
     return object;
 }
 
+struct job_object *jrt_new_instance(struct jrt_thread *thread, struct jrt_class *class)
+{
+    return jrt_check_instances(thread, class, false) && jrt_init_class(thread, class)
+               ? jrt_new(thread, class)
+               : NULL;
+}
+
 struct job_array *jrt_new_array(struct jrt_thread *thread, struct jrt_class *class, int32_t length)
 {
     if (length < 0) {

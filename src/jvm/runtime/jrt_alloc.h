@@ -7,10 +7,12 @@
 
 #include "jvm/runtime/jrt_thread.h"
 
-/* An instance of a linked, initialized class that can have some; registered with Finalizer only if
- * `register_finalizer` (clone, allocateInstance, JNI AllocObject): otherwise Object.<init> does it.
- */
+/* An instance of a linked, initialized class that can have some. Object.<init> registers it with
+ * Finalizer: one whose constructor did not run is not finalized (JLS 17 12.6.1). */
 struct job_object *jrt_new(struct jrt_thread *thread, struct jrt_class *class);
+/* The same of any class, which is initialized first; InstantiationException: it has no instances
+ * that one may make. */
+struct job_object *jrt_new_instance(struct jrt_thread *thread, struct jrt_class *class);
 bool jrt_register_finalizer(struct jrt_thread *thread, struct job_object *object) ST_MUST_CHECK;
 /* An array of `class`, an array class. NegativeArraySizeException for a negative length. */
 struct job_array *jrt_new_array(struct jrt_thread *thread, struct jrt_class *class, int32_t length);

@@ -206,30 +206,32 @@ static void describe(const struct jrt_class *class, const struct jrt_method *one
                     sizeof(d->method));
 }
 
-/* Whether the loaders of both methods' classes agree; false: an exception is pending, or *ret_type
- * is what they do not agree in. */
-static bool agree(struct jrt_thread *thread, const struct jrt_method *one,
-                  const struct jrt_method *other, job_offset_t *ret_type)
+/* Whether the loaders of two methods' classes disagree in a type of the descriptor of `typed`, one
+ * of the two; *ret_d tells of it then. false: they agree, or an exception is pending. */
+static bool disagree(struct jrt_thread *thread, const struct jrt_class *class,
+                     const struct jrt_method *typed, const struct jrt_method *one,
+                     const struct jrt_method *other, struct disagreement *ret_d)
 {
     job_offset_t loader = jrt_class_at(one->class_at)->loader;
     job_offset_t other_loader = jrt_class_at(other->class_at)->loader;
-    return loader == other_loader || (one->flags & JRT_METHOD_OVERPASS) ||
-           jrt_constrain(thread, jrt_loader_at(loader), jrt_loader_at(other_loader),
-                         one->descriptor, ret_type);
+    job_offset_t type;
+    if (loader == other_loader || (typed->flags & JRT_METHOD_OVERPASS) ||
+        jrt_constrain(thread, jrt_loader_at(loader), jrt_loader_at(other_loader), typed->descriptor,
+                      &type) ||
+        jrt_failed(thread)) {
+        return false;
+    }
+    describe(class, one, other, type, ret_d);
+    return true;
 }
 
 bool jrt_check_override(struct jrt_thread *thread, const struct jrt_class *class,
                         const struct jrt_method *method, const struct jrt_method *overridden)
 {
     struct disagreement d;
-    job_offset_t type;
-    if (agree(thread, method, overridden, &type)) {
-        return true;
+    if (!disagree(thread, class, method, method, overridden, &d)) {
+        return !jrt_failed(thread);
     }
-    if (jrt_failed(thread)) {
-        return false;
-    }
-    describe(class, method, overridden, type, &d);
     return jrt_throw(
         thread, JRT_LinkageError,
         "loader constraint violation for class %s: when selecting overriding method '%s' the class "
@@ -243,14 +245,9 @@ bool jrt_check_implementation(struct jrt_thread *thread, const struct jrt_class 
                               const struct jrt_method *method, const struct jrt_method *selected)
 {
     struct disagreement d;
-    job_offset_t type;
-    if (agree(thread, selected, method, &type)) {
-        return true;
+    if (!disagree(thread, class, selected, method, selected, &d)) {
+        return !jrt_failed(thread);
     }
-    if (jrt_failed(thread)) {
-        return false;
-    }
-    describe(class, method, selected, type, &d);
     return jrt_throw(
         thread, JRT_LinkageError,
         "loader constraint violation in interface itable initialization for class %s: when "

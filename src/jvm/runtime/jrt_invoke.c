@@ -8,6 +8,7 @@
 
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_flow.h"
 #include "jvm/runtime/jrt_invoke_priv.h"
 #include "jvm/runtime/jrt_known_priv.h"
 #include "jvm/runtime/jrt_meta.h"
@@ -31,22 +32,6 @@ struct jrt_method *jrt_polymorphic_of(const struct jrt_class *class, job_offset_
     return method;
 }
 
-/* Slots of a descriptor's arguments. */
-static uint16_t slots_of(const char *descriptor)
-{
-    uint16_t slots = 0;
-    for (const char *at = descriptor + 1; *at != ')'; at++) {
-        slots += *at == 'J' || *at == 'D' ? 2 : 1;
-        while (*at == '[') {
-            at++;
-        }
-        if (*at == 'L') {
-            at = strchr(at, ';');
-        }
-    }
-    return slots;
-}
-
 static struct jrt_method *make_polymorphic(enum jrt_intrinsic intrinsic, job_offset_t descriptor)
 {
     struct jrt_class *class = jrt_known.class[JRT_MethodHandle];
@@ -67,7 +52,8 @@ static struct jrt_method *make_polymorphic(enum jrt_intrinsic intrinsic, job_off
     method->descriptor = descriptor;
     method->flags |= JRT_METHOD_POLYMORPHIC;
     method->access &= (uint16_t)~JCF_ACC_VARARGS; /* its arguments are those of the descriptor */
-    method->arg_slots = (uint16_t)(slots_of(text) + !(like->access & JCF_ACC_STATIC));
+    method->arg_slots =
+        (uint16_t)(jrt_flow_argument_slots(text) + !(like->access & JCF_ACC_STATIC));
     method->max_locals = method->arg_slots;
     const char *result = strchr(text, ')') + 1;
     method->return_type = (uint8_t)jrt_type_of_char(*result);

@@ -6,6 +6,7 @@
  */
 #include "jvm/runtime/jrt_loader.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/print.h"
@@ -32,14 +33,42 @@ struct jrt_loader *jrt_boot_loader;
 
 static struct job_arena system_arena; /* [l] loaders' data and classes themselves */
 static job_offset_t all_loaders;      /* [l] without the boot loader */
-static job_offset_t free_loaders;     /* [l] */
-static job_offset_t free_memories;    /* [l] */
-static job_offset_t free_slots;       /* [l] of classes */
 static job_offset_t dead_slots;       /* of unloaded classes that caches may still know */
 static uint32_t dead_count;
 static uint32_t last_serial;         /* [l] */
 static uint32_t last_hidden;         /* [a] */
 static struct jrt_loading *loadings; /* [l] */
+
+/* Pieces of one kind. Those that were given back are used again: a list by their member `next`. */
+struct pieces {
+    job_offset_t free; /* [l] */
+    size_t size, next_at;
+};
+#define PIECES(type)                                                                               \
+    {                                                                                              \
+        .size = sizeof(type), .next_at = offsetof(type, next)                                      \
+    }
+static struct pieces loader_pieces = PIECES(struct jrt_loader);
+static struct pieces memory_pieces = PIECES(struct jrt_memory);
+static struct pieces class_pieces = PIECES(struct jrt_class);
+#undef PIECES
+
+/* A piece of zeros; NULL: no memory. */
+static void *take_piece_locked(struct pieces *of)
+{
+    if (!of->free) {
+        return job_arena_alloc(&system_arena, JOB_META_WRITTEN, of->size);
+    }
+    char *piece = job_at(of->free);
+    memcpy(&of->free, piece + of->next_at, sizeof(of->free));
+    return memset(piece, 0, of->size);
+}
+
+static void give_piece_locked(struct pieces *of, void *piece)
+{
+    memcpy((char *)piece + of->next_at, &of->free, sizeof(of->free));
+    of->free = job_offset(piece);
+}
 
 static void *take(struct jrt_memory *memory, enum job_meta_kind kind, size_t size)
 {
@@ -63,13 +92,7 @@ void *jrt_class_meta(struct jrt_class *class, enum job_meta_kind kind, size_t si
 struct jrt_memory *jrt_memory_new(void)
 {
     pthread_mutex_lock(&jrt_loaders_lock);
-    struct jrt_memory *memory = free_memories ? job_at(free_memories) : NULL;
-    if (memory) {
-        free_memories = memory->next;
-        memset(memory, 0, sizeof(*memory));
-    } else {
-        memory = job_arena_alloc(&system_arena, JOB_META_WRITTEN, sizeof(*memory));
-    }
+    struct jrt_memory *memory = take_piece_locked(&memory_pieces);
     pthread_mutex_unlock(&jrt_loaders_lock);
     if (memory) {
         pthread_mutex_init(&memory->making, NULL);
@@ -81,21 +104,14 @@ void jrt_memory_free(struct jrt_memory *memory)
 {
     job_arena_done(&memory->arena);
     pthread_mutex_lock(&jrt_loaders_lock);
-    memory->next = free_memories;
-    free_memories = job_offset(memory);
+    give_piece_locked(&memory_pieces, memory);
     pthread_mutex_unlock(&jrt_loaders_lock);
 }
 
 struct jrt_class *jrt_class_slot(void)
 {
     pthread_mutex_lock(&jrt_loaders_lock);
-    struct jrt_class *class = free_slots ? jrt_class_at(free_slots) : NULL;
-    if (class) {
-        free_slots = class->next;
-        memset(class, 0, sizeof(*class));
-    } else {
-        class = job_arena_alloc(&system_arena, JOB_META_WRITTEN, sizeof(*class));
-    }
+    struct jrt_class *class = take_piece_locked(&class_pieces);
     pthread_mutex_unlock(&jrt_loaders_lock);
     return class;
 }
@@ -118,22 +134,14 @@ void jrt_slots_again(void)
     while (dead_slots) {
         struct jrt_class *class = jrt_class_at(dead_slots);
         dead_slots = class->next;
-        class->next = free_slots;
-        free_slots = job_offset(class);
+        give_piece_locked(&class_pieces, class);
     }
     dead_count = 0;
 }
 
 static struct jrt_loader *loader_new_locked(void)
 {
-    struct jrt_loader *loader;
-    if (free_loaders) {
-        loader = jrt_loader_at(free_loaders);
-        free_loaders = loader->next;
-        memset(loader, 0, sizeof(*loader));
-    } else {
-        loader = job_arena_alloc(&system_arena, JOB_META_WRITTEN, sizeof(*loader));
-    }
+    struct jrt_loader *loader = take_piece_locked(&loader_pieces);
     if (loader) {
         pthread_mutex_init(&loader->memory.making, NULL);
         loader->serial = ++last_serial;
@@ -648,7 +656,6 @@ void jrt_free_loaders(void (*forget)(struct jrt_loader *loader))
         }
         *link = loader->next;
         forget(loader);
-        loader->next = free_loaders;
-        free_loaders = job_offset(loader);
+        give_piece_locked(&loader_pieces, loader);
     }
 }

@@ -206,6 +206,17 @@ static bool is_final(const struct jrt_method *method)
            (holder_of(method)->access & JCF_ACC_FINAL);
 }
 
+/* By the receiver's class, unless there is only one method that it can be. */
+static bool set_virtual(struct jrt_call_target *target, struct jrt_method *method)
+{
+    if (is_final(method) || method->vtable_index == JRT_NO_VTABLE) {
+        return set_direct(target, method);
+    }
+    *target = (struct jrt_call_target){
+        .kind = JRT_CALL_VIRTUAL, .method = method, .index = (uint32_t)method->vtable_index};
+    return true;
+}
+
 static bool link_virtual(struct jrt_thread *thread, const struct jrt_link *link,
                          struct jrt_call_target *target)
 {
@@ -230,12 +241,7 @@ static bool link_virtual(struct jrt_thread *thread, const struct jrt_link *link,
     if (jrt_is_interface(holder_of(method))) {
         return set_inherited(thread, link, method, target);
     }
-    if (is_final(method) || method->vtable_index == JRT_NO_VTABLE) {
-        return set_direct(target, method);
-    }
-    *target = (struct jrt_call_target){
-        .kind = JRT_CALL_VIRTUAL, .method = method, .index = (uint32_t)method->vtable_index};
-    return true;
+    return set_virtual(target, method);
 }
 
 static bool link_interface(struct jrt_thread *thread, const struct jrt_link *link,
@@ -254,13 +260,7 @@ static bool link_interface(struct jrt_thread *thread, const struct jrt_link *lin
         return false;
     }
     if (!jrt_is_interface(holder_of(method))) { /* Object's */
-        if (is_final(method) || method->vtable_index == JRT_NO_VTABLE) {
-            (void)set_direct(target, method);
-            target->receiver_check = link->class;
-            return true;
-        }
-        *target = (struct jrt_call_target){
-            .kind = JRT_CALL_VIRTUAL, .method = method, .index = (uint32_t)method->vtable_index};
+        (void)set_virtual(target, method);
         target->receiver_check = link->class;
         return true;
     }

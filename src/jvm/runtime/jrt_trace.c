@@ -111,20 +111,23 @@ void jrt_fill_stack_trace(struct jrt_thread *thread, struct job_object *throwabl
     jrt_set_int(throwable, JRT_AT(Throwable, depth), (int32_t)shape.depth);
 }
 
-bool jrt_trace_frame(const struct job_object *throwable, uint32_t index,
-                     struct jrt_method **ret_method, uint32_t *ret_bytecode_index)
+/* The int[] of a trace; NULL: there is no trace. */
+static const struct job_array *pairs_of(const struct job_object *throwable)
 {
     const struct job_array *kept =
         (const struct job_array *)jrt_ref(throwable, JRT_AT(Throwable, backtrace));
-    if (kept == NULL) {
+    return kept != NULL ? (const struct job_array *)job_from_ref(*(jref_t *)job_elements(kept))
+                        : NULL;
+}
+
+bool jrt_trace_frame(const struct job_object *throwable, uint32_t index,
+                     struct jrt_method **ret_method, uint32_t *ret_bytecode_index)
+{
+    const struct job_array *pairs = pairs_of(throwable);
+    if (pairs == NULL || index >= (uint32_t)pairs->length / 2) {
         return false;
     }
-    const struct job_array *pairs =
-        (const struct job_array *)job_from_ref(*(jref_t *)job_elements(kept));
     const int32_t *words = job_elements(pairs);
-    if (index >= (uint32_t)pairs->length / 2) {
-        return false;
-    }
     struct jrt_frame frame = {.method = (job_offset_t)words[2 * index],
                               .pc = (uint32_t)words[2 * index + 1]};
     *ret_method = jrt_method_at(frame.method);
@@ -134,14 +137,8 @@ bool jrt_trace_frame(const struct job_object *throwable, uint32_t index,
 
 bool jrt_trace_has_hidden_top(const struct job_object *throwable)
 {
-    const struct job_array *kept =
-        (const struct job_array *)jrt_ref(throwable, JRT_AT(Throwable, backtrace));
-    if (kept == NULL) {
-        return false;
-    }
-    const struct job_array *pairs =
-        (const struct job_array *)job_from_ref(*(jref_t *)job_elements(kept));
-    return ((const int32_t *)job_elements(pairs))[pairs->length - 1] != 0;
+    const struct job_array *pairs = pairs_of(throwable);
+    return pairs != NULL && ((const int32_t *)job_elements(pairs))[pairs->length - 1] != 0;
 }
 
 bool jrt_stack_trace_elements(struct jrt_thread *thread, struct job_object *throwable,

@@ -118,7 +118,10 @@ public class Allocations {
         WeakReference<Object> weak = new WeakReference<>(new Object(), queue);
         SoftReference<Object> soft = new SoftReference<>(new byte[100]);
         PhantomReference<Object> phantom = new PhantomReference<>(new Object(), queue);
+        java.lang.reflect.Field unsafe = sun.misc.Unsafe.class.getDeclaredField("theUnsafe");
+        unsafe.setAccessible(true);
         for (int i = 0; i < 10; i++) {
+            ((sun.misc.Unsafe) unsafe.get(null)).allocateInstance(Final.class); // its constructor did not run: it is not finalized
             new Final();
         }
         ByteBuffer direct = ByteBuffer.allocateDirect(1000).putLong(0, 5);

@@ -86,6 +86,29 @@ public class LinkErrors {
         to.visitMethodInsn(INVOKESPECIAL, name, "<init>", "()V", false);
     }
 
+    /** A runner that calls a static method of an int, maybe, and a null. */
+    static void caller(String name, String owner, String method, String type, boolean isInterface, String... then) {
+        runner(name, to -> {
+            if (type.startsWith("(I")) {
+                to.visitInsn(ICONST_0);
+            }
+            to.visitInsn(ACONST_NULL);
+            to.visitMethodInsn(INVOKESTATIC, owner, method, type, isInterface);
+            for (String made : then) {
+                create(to, made);
+                to.visitInsn(POP);
+            }
+        });
+    }
+
+    /** A runner that reads a static field. */
+    static void getter(String name, String owner, String field, String type) {
+        runner(name, to -> {
+            to.visitFieldInsn(GETSTATIC, owner, field, type);
+            to.visitInsn(POP);
+        });
+    }
+
     static void run(String what, ClassLoader loader, String name) {
         System.out.println(what + ":");
         for (int i = 0; i < 2; i++) { // what was found is found again
@@ -121,10 +144,7 @@ public class LinkErrors {
                 });
             });
             runner("n/Use" + row[0], to -> to.visitMethodInsn(INVOKESTATIC, "n/" + row[0], "method", "()V", false));
-            runner("n/Get" + row[0], to -> {
-                to.visitFieldInsn(GETSTATIC, "n/" + row[0], "field", "I");
-                to.visitInsn(POP);
-            });
+            getter("n/Get" + row[0], "n/" + row[0], "field", "I");
             run("call of a private method, nest host " + row[1], "n/Use" + row[0]);
             run("get of a private field, nest host " + row[1], "n/Get" + row[0]);
             run("call from there, nest host " + row[1], "n/" + row[0]);
@@ -168,32 +188,20 @@ public class LinkErrors {
             });
             run("abstract " + row[0] + "." + row[1], user);
         }
-        runner("a/UseFace", to -> {
-            create(to, "a/Bottom");
-            to.visitInsn(ACONST_NULL);
-            to.visitInsn(LCONST_0);
-            to.visitMethodInsn(INVOKEINTERFACE, "a/Face", "f", "([IJ)Ljava/lang/String;", true);
-            to.visitInsn(POP);
-        });
-        run("abstract by its interface", "a/UseFace");
         make(ACC_PUBLIC | ACC_ABSTRACT, "a/Halfway", "java/lang/Object", new String[] {"a/Face"}, writer -> method(writer, ACC_PUBLIC | ACC_ABSTRACT, "f", "([IJ)Ljava/lang/String;"));
         make(ACC_PUBLIC, "a/End", "a/Halfway", null, writer -> { });
-        runner("a/UseEnd", to -> {
-            create(to, "a/End");
-            to.visitInsn(ACONST_NULL);
-            to.visitInsn(LCONST_0);
-            to.visitMethodInsn(INVOKEINTERFACE, "a/Face", "f", "([IJ)Ljava/lang/String;", true);
-            to.visitInsn(POP);
-        });
-        run("abstract by its interface, of a class", "a/UseEnd");
-        runner("a/UseClass", to -> {
-            create(to, "a/Bottom");
-            to.visitInsn(ACONST_NULL);
-            to.visitInsn(LCONST_0);
-            to.visitMethodInsn(INVOKEVIRTUAL, "a/Bottom", "f", "([IJ)Ljava/lang/String;", false);
-            to.visitInsn(POP);
-        });
-        run("abstract by its class", "a/UseClass");
+        for (String[] row : new String[][] {{"a/Bottom", "a/Face"}, {"a/End", "a/Face"}, {"a/Bottom", "a/Bottom"}}) {
+            boolean isInterface = row[1].equals("a/Face");
+            String user = "a/Use" + row[0].substring(2) + "As" + row[1].substring(2);
+            runner(user, to -> {
+                create(to, row[0]);
+                to.visitInsn(ACONST_NULL);
+                to.visitInsn(LCONST_0);
+                to.visitMethodInsn(isInterface ? INVOKEINTERFACE : INVOKEVIRTUAL, row[1], "f", "([IJ)Ljava/lang/String;", isInterface);
+                to.visitInsn(POP);
+            });
+            run("abstract f of " + row[0] + ", by " + row[1], user);
+        }
     }
 
     static void constants() {
@@ -242,6 +250,7 @@ public class LinkErrors {
         run("type of nowhere", "c/Type");
         String type = "(Ljava/lang/invoke/MethodHandles$Lookup;Ljava/lang/String;Ljava/lang/Class;)Ljava/lang/Object;";
         Handle nothing = new Handle(H_INVOKESTATIC, "java/lang/invoke/ConstantBootstraps", "nullConstant", type, false);
+        Handle site = new Handle(H_INVOKESTATIC, "c/Boot", "site", type.replace("Class", "invoke/MethodType"), false);
         Handle made = new Handle(H_INVOKESTATIC, "c/Boot", "make", type, false);
         Handle more = new Handle(H_INVOKESTATIC, "c/Boot", "more",
                 "(Ljava/lang/invoke/MethodHandles$Lookup;Ljava/lang/String;Ljava/lang/Class;[Ljava/lang/Object;)Ljava/lang/Object;", false);
@@ -253,14 +262,12 @@ public class LinkErrors {
             to.visitInsn(RETURN);
         }));
         make(ACC_PUBLIC, "c/Boot", writer -> {
-            code(writer, ACC_PUBLIC | ACC_STATIC, "make", type, to -> {
-                create(to, "c/Fails");
-                to.visitInsn(ARETURN);
-            });
-            code(writer, ACC_PUBLIC | ACC_STATIC, "site", "(Ljava/lang/invoke/MethodHandles$Lookup;Ljava/lang/String;Ljava/lang/invoke/MethodType;)Ljava/lang/Object;", to -> {
-                create(to, "c/Fails");
-                to.visitInsn(ARETURN);
-            });
+            for (Handle fails : new Handle[] {made, site}) {
+                code(writer, ACC_PUBLIC | ACC_STATIC, fails.getName(), fails.getDesc(), to -> {
+                    create(to, "c/Fails");
+                    to.visitInsn(ARETURN);
+                });
+            }
             code(writer, ACC_PUBLIC | ACC_STATIC, "more", more.getDesc(), to -> {
                 to.visitVarInsn(ALOAD, 3);
                 to.visitInsn(ARRAYLENGTH);
@@ -268,7 +275,6 @@ public class LinkErrors {
                 to.visitInsn(ARETURN);
             });
         });
-        Handle site = new Handle(H_INVOKESTATIC, "c/Boot", "site", "(Ljava/lang/invoke/MethodHandles$Lookup;Ljava/lang/String;Ljava/lang/invoke/MethodType;)Ljava/lang/Object;", false);
         runner("c/Indy0", to -> to.visitInvokeDynamicInsn("thrown", "()V", site));
         runner("c/Indy1", to -> to.visitInvokeDynamicInsn("absent", "()V", new Handle(H_INVOKESTATIC, "c/Boot", "absent", site.getDesc(), false)));
         runner("c/Indy2", to -> {
@@ -339,30 +345,11 @@ public class LinkErrors {
         make(ACC_PUBLIC, "l/Does", "java/lang/Object", new String[] {"l/Face"}, simple);
         make(ACC_PUBLIC, "l/Joins", "l/Base", new String[] {"l/Face"}, writer -> method(writer, ACC_PUBLIC | ACC_STATIC, "run", "()V"));
         make(ACC_PUBLIC, "l/Takes", "java/lang/Object", new String[] {"l/Default"}, writer -> method(writer, ACC_PUBLIC | ACC_STATIC, "run", "()V"));
-        runner("l/Field", to -> {
-            to.visitFieldInsn(GETSTATIC, "l/Base", "f", "Ll/Foo;");
-            to.visitInsn(POP);
-        });
-        runner("l/Fields", to -> {
-            to.visitFieldInsn(GETSTATIC, "l/Base", "fs", "[[Ll/Foo;");
-            to.visitInsn(POP);
-        });
-        runner("l/Call", to -> {
-            to.visitInsn(ICONST_0);
-            to.visitInsn(ACONST_NULL);
-            to.visitMethodInsn(INVOKESTATIC, "l/Base", "s", "(I[Ll/Foo;)V", false);
-        });
-        runner("l/Interface", to -> {
-            to.visitInsn(ACONST_NULL);
-            to.visitMethodInsn(INVOKESTATIC, "l/Face", "i", "(Ll/Foo;)V", true);
-        });
-        runner("l/Later", to -> {
-            to.visitInsn(ICONST_0);
-            to.visitInsn(ACONST_NULL);
-            to.visitMethodInsn(INVOKESTATIC, "l/Base", "s", "(I[Ll/Foo;)V", false);
-            create(to, "l/Foo");
-            to.visitInsn(POP);
-        });
+        getter("l/Field", "l/Base", "f", "Ll/Foo;");
+        getter("l/Fields", "l/Base", "fs", "[[Ll/Foo;");
+        caller("l/Call", "l/Base", "s", "(I[Ll/Foo;)V", false);
+        caller("l/Interface", "l/Face", "i", "(Ll/Foo;)V", true);
+        caller("l/Later", "l/Base", "s", "(I[Ll/Foo;)V", false, "l/Foo");
         for (String name : new String[] {"Over", "Does", "Joins", "Takes", "Field", "Fields", "Call", "Interface", "Later"}) {
             for (String of : new String[] {"l.Base", "l.Face"}) {
                 Own other = new Own(app, "l.Foo", "l.Base", "l.Face", "l.Default");
