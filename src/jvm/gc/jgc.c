@@ -191,6 +191,7 @@ int jgc_create(const struct jgc_config *config, const struct jgc_callbacks *call
     heap->reserve = 1 + heap->blocks / 40;
     heap->large_from[0] = heap->large_from[1] = heap->blocks * JGC_PAGES;
     heap->allowance = ST_MAX(heap->config.allowance_bytes, heap->config.min_bytes);
+    heap->watch = UINT64_MAX;
     heap->budget = (int64_t)heap->allowance;
     heap->begin_ns = heap->last_end_ns = os_monotonic_ns();
     heap->stress_left = (int64_t)config->stress_every;

@@ -80,21 +80,34 @@ enum jgc_cause {
     JGC_CAUSES
 };
 
+const char *jgc_cause_name(enum jgc_cause cause);
+
+/* Of the heap. */
+struct jgc_usage {
+    uint64_t init_bytes;
+    uint64_t used_bytes;
+    uint64_t committed_bytes;
+    uint64_t max_bytes;
+};
+
 /* One collection. */
 struct jgc_pause {
     uint64_t number; /* from 0 */
     enum jgc_cause cause;
-    uint64_t before_bytes; /* used */
-    uint64_t after_bytes;
-    uint64_t capacity_bytes; /* after it */
-    uint64_t ns;             /* from the world's stop to its end */
-    uint64_t moved_bytes;    /* copied out of sparse blocks */
-    uint64_t references;     /* added to the pending list */
+    struct jgc_usage before;
+    struct jgc_usage after;
+    uint64_t meta_before_bytes; /* job_meta_used */
+    uint64_t meta_after_bytes;
+    uint64_t begin_ns;    /* os_monotonic_ns */
+    uint64_t ns;          /* from the world's stop to its end */
+    uint64_t moved_bytes; /* copied out of sparse blocks */
+    uint64_t references;  /* added to the pending list */
 };
 
 struct jgc_visitor;
 
-/* What the runtime does for the collector; none may be NULL but `log` and `finished`. */
+/* What the runtime does for the collector; none may be NULL but `log`, `collected`, `reached` and
+ * `finished`. */
 struct jgc_callbacks {
     void *argument;
     /* Returns when every other attached thread stands still (or runs native code and cannot come
@@ -112,6 +125,11 @@ struct jgc_callbacks {
      * references, monitors), jgc_is_live for what else goes with its object, such as a class with
      * its mirror. */
     void (*visit_weak)(void *argument);
+    /* At a collection's end, before the world runs again. */
+    void (*collected)(void *argument, const struct jgc_pause *pause);
+    /* An allocation has brought what is used to what jgc_watch said. The heap is locked: calls
+     * nothing of this header but jgc_watch. */
+    void (*reached)(void *argument, const struct jgc_usage *usage);
     /* The world runs again; on the thread that collected, which may have memory for an object that
      * has no header yet: does not allow the world to be stopped. `pause->references` > 0: wake who
      * waits for the pending list. */
@@ -239,30 +257,24 @@ bool jgc_has_pending(void);
 
 /* -- What management and logs ask; any thread -- */
 
-enum jgc_pool { JGC_POOL_BLOCKS, JGC_POOL_LARGE, JGC_POOLS };
-
-struct jgc_usage {
-    uint64_t init_bytes;
-    uint64_t used_bytes;
-    uint64_t committed_bytes;
-    uint64_t max_bytes;
-};
-
 struct jgc_stats {
     struct jgc_usage heap;
-    struct jgc_usage pools[JGC_POOLS];
-    struct jgc_usage peaks[JGC_POOLS]; /* since jgc_reset_peaks */
-    struct jgc_usage after[JGC_POOLS]; /* at the end of the last collection */
+    struct jgc_usage peak; /* since jgc_reset_peak */
+    uint64_t large_bytes;  /* of what is used: objects with pages of their own */
     uint64_t collections;
     uint64_t collected_ns;     /* in all of them */
     uint64_t longest_ns;       /* pause */
     uint64_t allocated_bytes;  /* ever, by all threads, as of their last blocks */
     uint64_t moved_bytes;      /* ever */
     uint64_t last_finished_ns; /* os_monotonic_ns at the end of the last one; 0: there was none */
+    struct jgc_pause last;     /* zeroed: there was none */
 };
 
 void jgc_get_stats(struct jgc_stats *ret_stats);
-void jgc_reset_peaks(void);
+void jgc_reset_peak(void);
+/* Has callbacks.reached called for each allocation of a block or large object that finds as much or
+ * more used, until another value is set; UINT64_MAX: for none. Takes no lock. */
+void jgc_watch(uint64_t used_bytes);
 
 /* Walks the heap; the world is stopped or only the caller is attached. Calls visit for every object
  * that the last collection found live (later ones may be missing). */

@@ -32,6 +32,11 @@ void jgc_charge_locked(uint64_t bytes, bool large)
     heap->budget -= (int64_t)bytes;
     heap->charged += bytes;
     heap->charged_large += large ? bytes : 0;
+    if (jgc_used_locked() >= __atomic_load_n(&heap->watch, __ATOMIC_RELAXED) &&
+        heap->callbacks.reached != NULL) {
+        struct jgc_usage usage = jgc_usage_locked();
+        heap->callbacks.reached(heap->callbacks.argument, &usage);
+    }
 }
 
 static void add_allocated(struct jgc_local *local, uint64_t bytes)

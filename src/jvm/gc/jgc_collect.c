@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "jvm/gc/jgc_priv.h"
+#include "jvm/object/job_meta.h"
 #include "os/os_time.h"
 
 static const char *const cause_names[] = {[JGC_ALLOCATION] = "Allocation Failure",
@@ -25,6 +26,11 @@ enum {
     MOST_BYTES = 64 << 20, /* of it, or twice what is live */
     FORGET_MS = 10000
 };
+
+const char *jgc_cause_name(enum jgc_cause cause)
+{
+    return cause_names[cause];
+}
 
 uint64_t jgc_used_locked(void)
 {
@@ -76,30 +82,22 @@ static void release_memory_locked(uint64_t before_bytes, uint64_t since_ns)
     jgc_release_memory_locked(heap->needed_bytes - live + MB);
 }
 
-static void record_usage_locked(struct jgc_usage usage[JGC_POOLS])
+struct jgc_usage jgc_usage_locked(void)
 {
     const struct jgc_heap *heap = &jgc_heap;
-    uint64_t large = heap->live_large_bytes + heap->charged_large;
-    uint64_t all = jgc_used_locked();
-    uint64_t capacity = capacity_locked();
-    usage[JGC_POOL_LARGE] =
-        (struct jgc_usage){.used_bytes = large, .committed_bytes = large, .max_bytes = heap->bytes};
-    usage[JGC_POOL_BLOCKS] = (struct jgc_usage){
-        .init_bytes = heap->config.allowance_bytes,
-        .used_bytes = all - large,
-        .committed_bytes = ST_MAX(capacity, large) - large,
+    return (struct jgc_usage){
+        .init_bytes = ST_MAX(heap->config.min_bytes, heap->config.allowance_bytes),
+        .used_bytes = jgc_used_locked(),
+        .committed_bytes = capacity_locked(),
         .max_bytes = heap->bytes,
     };
 }
 
-static void record_peaks_locked(void)
+static void record_peak_locked(void)
 {
-    struct jgc_usage now[JGC_POOLS];
-    record_usage_locked(now);
-    for (int i = 0; i < JGC_POOLS; i++) {
-        if (now[i].used_bytes >= jgc_heap.stats.peaks[i].used_bytes) {
-            jgc_heap.stats.peaks[i] = now[i];
-        }
+    struct jgc_usage now = jgc_usage_locked();
+    if (now.used_bytes >= jgc_heap.stats.peak.used_bytes) {
+        jgc_heap.stats.peak = now;
     }
 }
 
@@ -173,9 +171,9 @@ static void tell(const struct jgc_pause *pause)
     (void)snprintf(line, sizeof(line),
                    "GC(%" PRIu64 ") Pause Full (%s) %" PRIu64 "M->%" PRIu64 "M(%" PRIu64
                    "M) %" PRIu64 ".%03" PRIu64 "ms",
-                   pause->number, cause_names[pause->cause], pause->before_bytes / MB,
-                   pause->after_bytes / MB, (pause->capacity_bytes + MB - 1) / MB, us / 1000,
-                   us % 1000);
+                   pause->number, cause_names[pause->cause], pause->before.used_bytes / MB,
+                   pause->after.used_bytes / MB, (pause->after.committed_bytes + MB - 1) / MB,
+                   us / 1000, us % 1000);
     callbacks->log(callbacks->argument, line);
 }
 
@@ -184,9 +182,12 @@ static void collect(enum jgc_cause cause, uint64_t begin_ns, struct jgc_pause *r
 {
     struct jgc_heap *heap = &jgc_heap;
     pthread_mutex_lock(&heap->lock);
-    struct jgc_pause pause = {
-        .number = heap->stats.collections, .cause = cause, .before_bytes = jgc_used_locked()};
-    record_peaks_locked();
+    struct jgc_pause pause = {.number = heap->stats.collections,
+                              .cause = cause,
+                              .before = jgc_usage_locked(),
+                              .meta_before_bytes = job_meta_used(),
+                              .begin_ns = begin_ns};
+    record_peak_locked();
     heap->stats.allocated_bytes += heap->charged;
     begin_locked(cause);
     trace_locked();
@@ -198,10 +199,10 @@ static void collect(enum jgc_cause cause, uint64_t begin_ns, struct jgc_pause *r
     pause.ns = end_ns - begin_ns;
     uint64_t since_ns = begin_ns - ST_MIN(begin_ns, heap->last_end_ns);
     set_budget_locked(pause.ns, since_ns);
-    release_memory_locked(pause.before_bytes, since_ns);
+    release_memory_locked(pause.before.used_bytes, since_ns);
     set_soft_clock(end_ns);
-    pause.after_bytes = jgc_used_locked();
-    pause.capacity_bytes = capacity_locked();
+    pause.after = jgc_usage_locked();
+    pause.meta_after_bytes = job_meta_used();
     pause.moved_bytes = heap->copied_bytes;
     pause.references = heap->pending_added;
     heap->stats.collections++;
@@ -209,7 +210,7 @@ static void collect(enum jgc_cause cause, uint64_t begin_ns, struct jgc_pause *r
     heap->stats.longest_ns = ST_MAX(heap->stats.longest_ns, pause.ns);
     heap->stats.moved_bytes += pause.moved_bytes;
     heap->stats.last_finished_ns = heap->last_end_ns = end_ns;
-    record_usage_locked(heap->stats.after);
+    heap->stats.last = pause;
     if (heap->config.verify) {
         verify_locked();
     }
@@ -230,6 +231,9 @@ void jgc_collect_for(struct jgc_local *local, const struct jgc_request *request)
         request->always || __atomic_load_n(&heap->epoch, __ATOMIC_RELAXED) == request->epoch;
     if (mine) {
         collect(request->cause, begin_ns, &pause);
+        if (callbacks->collected != NULL) {
+            callbacks->collected(callbacks->argument, &pause);
+        }
         if (request->then != NULL) {
             request->then(request->argument);
         }
@@ -254,22 +258,22 @@ void jgc_get_stats(struct jgc_stats *ret_stats)
 {
     struct jgc_heap *heap = &jgc_heap;
     pthread_mutex_lock(&heap->lock);
-    record_peaks_locked();
+    record_peak_locked();
     *ret_stats = heap->stats;
     ret_stats->allocated_bytes += heap->charged;
-    record_usage_locked(ret_stats->pools);
-    ret_stats->heap = (struct jgc_usage){
-        .init_bytes = ST_MAX(heap->config.min_bytes, heap->config.allowance_bytes),
-        .used_bytes = jgc_used_locked(),
-        .committed_bytes = capacity_locked(),
-        .max_bytes = heap->bytes,
-    };
+    ret_stats->large_bytes = heap->live_large_bytes + heap->charged_large;
+    ret_stats->heap = jgc_usage_locked();
     pthread_mutex_unlock(&heap->lock);
 }
 
-void jgc_reset_peaks(void)
+void jgc_reset_peak(void)
 {
     pthread_mutex_lock(&jgc_heap.lock);
-    record_usage_locked(jgc_heap.stats.peaks);
+    jgc_heap.stats.peak = jgc_usage_locked();
     pthread_mutex_unlock(&jgc_heap.lock);
+}
+
+void jgc_watch(uint64_t used_bytes)
+{
+    __atomic_store_n(&jgc_heap.watch, used_bytes, __ATOMIC_RELAXED);
 }

@@ -107,6 +107,7 @@ struct jgc_heap {
     uint64_t last_end_ns;
     struct jgc_stats stats;
 
+    uint64_t watch;      /* [a] of jgc_watch */
     uint64_t epoch;      /* [a] collections begun */
     int64_t stress_left; /* [a] allocations until one */
     jref_t pending;      /* [lock] */
@@ -257,3 +258,4 @@ struct jgc_request {
 };
 void jgc_collect_for(struct jgc_local *local, const struct jgc_request *request);
 uint64_t jgc_used_locked(void);
+struct jgc_usage jgc_usage_locked(void);

@@ -42,6 +42,7 @@ int jdk_processors(void);
 /* Notes when the machine was made; time since. */
 void jdk_started(void);
 uint64_t jdk_uptime_ns(void);
+uint64_t jdk_uptime_at(uint64_t monotonic_ns);
 /* Whether assertions are on in a class (-ea, -da, -esa, -dsa). */
 bool jdk_assertions_of(const struct jrt_class *class);
 /* Prints a throwable's message and trace without running Java code. */
@@ -77,6 +78,8 @@ bool jdk_find_native(struct jrt_thread *thread, struct jrt_method *method);
 void jdk_log_native(const char *what, const struct jrt_method *method, const char *after);
 bool jdk_verify_old(struct jrt_thread *thread, struct jrt_class *class, const char *reason);
 void jdk_collected(const struct jgc_pause *pause);
+void jdk_reached(const struct jgc_usage *usage);
+void jdk_collection_finished(const struct jgc_pause *pause);
 void jdk_handler_threw(const struct jrt_thread *thread, const struct job_object *thrown);
 /* The first OutOfMemoryError: does what -XX:OnOutOfMemoryError, CrashOnOutOfMemoryError and
  * ExitOnOutOfMemoryError (code 3, without shutdown hooks) say. In VM. */

@@ -88,7 +88,12 @@ void jdk_started(void)
 
 uint64_t jdk_uptime_ns(void)
 {
-    return os_monotonic_ns() - started_ns;
+    return jdk_uptime_at(os_monotonic_ns());
+}
+
+uint64_t jdk_uptime_at(uint64_t monotonic_ns)
+{
+    return monotonic_ns - started_ns;
 }
 
 bool jdk_assertions_of(const struct jrt_class *class)

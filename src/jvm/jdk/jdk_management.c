@@ -1,7 +1,6 @@
 /*
- * The management table: memory, classes, options, attributes: see jdk_management.h. What this
- * machine does not have is told so by the table itself (thresholds), or thrown as
- * UnsupportedOperationException where the library asks all the same.
+ * The management table: classes, options, attributes: see jdk_management.h. What this machine does
+ * not have is thrown as UnsupportedOperationException.
  */
 #include "jvm/jdk/jdk_management.h"
 
@@ -27,14 +26,9 @@
 
 enum { VERSION = 0x20030000, VERSION_MASK = 0xffff0000 };
 
-#define HELPER "sun/management/ManagementFactoryHelper"
-#define COLLECTOR "com/sun/management/internal/GarbageCollectorExtImpl"
-#define POOL_BEAN "java/lang/management/MemoryPoolMXBean"
-#define MANAGER_BEAN "java/lang/management/MemoryManagerMXBean"
-#define COLLECTOR_BEAN "java/lang/management/GarbageCollectorMXBean"
-
 /* Bits of the structure that GetOptionalSupport fills in. */
 enum {
+    SUPPORTS_THRESHOLDS = 1 << 0,
     SUPPORTS_CONTENTION = 1 << 2,
     SUPPORTS_THREAD_CPU_TIME = 1 << 3 | 1 << 4, /* the calling thread's; others' */
     SUPPORTS_MONITORS = 1 << 5,
@@ -63,18 +57,6 @@ enum bool_attribute { VERBOSE_GC = 21, VERBOSE_CLASS, CONTENTION, CPU_TIME, ALLO
 
 enum statistic { PEAK_THREADS = 801, WAIT_COUNTS, WAIT_TIMES, PEAK_POOL = 805 };
 
-/* ---- pools and managers: objects made once ---- */
-
-enum pool { BLOCKS, LARGE, METASPACE, POOLS };
-enum manager { HEAP_MANAGER, METASPACE_MANAGER, MANAGERS };
-
-static const char *const pool_names[] = {"Blocks", "Large Objects", "Metaspace"};
-static const char *const manager_names[] = {"Mark Region", "Metaspace Manager"};
-
-static pthread_mutex_t beans_lock = PTHREAD_MUTEX_INITIALIZER;
-static jobject pool_beans[POOLS];       /* global references */
-static jobject manager_beans[MANAGERS]; /* the same */
-
 struct jrt_method *jdk_management_method(struct jrt_thread *thread, const char *class_name,
                                          const char *name, const char *descriptor)
 {
@@ -92,191 +74,6 @@ struct jrt_method *jdk_management_method(struct jrt_thread *thread, const char *
     return method;
 }
 
-static struct job_object *make_pool(struct jrt_thread *thread, unsigned pool)
-{
-    struct jrt_method *method =
-        jdk_management_method(thread, HELPER, "createMemoryPool",
-                              "(Ljava/lang/String;ZJJ)Ljava/lang/management/MemoryPoolMXBean;");
-    struct job_object *name = method != NULL ? jrt_string_of(thread, pool_names[pool]) : NULL;
-    union jrt_slot made = {.word = 0};
-    return name != NULL && jrt_call(thread, method, &made, name, pool != METASPACE, (int64_t)-1,
-                                    (int64_t)-1)
-               ? job_from_ref(made.ref)
-               : NULL;
-}
-
-/* Of com.sun.management's kind; of java.lang.management's where that module is not there. */
-static struct jrt_method *collector_maker(struct jrt_thread *thread)
-{
-    static const char maker[] = "createGarbageCollector";
-    static const char descriptor[] = "(Ljava/lang/String;Ljava/lang/String;)"
-                                     "Ljava/lang/management/GarbageCollectorMXBean;";
-    struct jrt_method *method = jdk_management_method(thread, COLLECTOR, maker, descriptor);
-    if (method == NULL && (jrt_pending_is(thread, JRT_ClassNotFoundException) ||
-                           jrt_pending_is(thread, JRT_NoClassDefFoundError))) {
-        (void)jrt_catch(thread);
-        method = jdk_management_method(thread, HELPER, maker, descriptor);
-    }
-    return method;
-}
-
-static struct job_object *make_manager(struct jrt_thread *thread, unsigned manager)
-{
-    bool collector = manager == HEAP_MANAGER;
-    struct jrt_method *method =
-        collector ? collector_maker(thread)
-                  : jdk_management_method(
-                        thread, HELPER, "createMemoryManager",
-                        "(Ljava/lang/String;)Ljava/lang/management/MemoryManagerMXBean;");
-    struct job_object *name = method != NULL ? jrt_string_of(thread, manager_names[manager]) : NULL;
-    union jrt_slot made = {.word = 0};
-    bool good = name != NULL && (collector ? jrt_call(thread, method, &made, name, NULL)
-                                           : jrt_call(thread, method, &made, name));
-    return good ? job_from_ref(made.ref) : NULL;
-}
-
-/* A bean, made by whoever asks first; NULL: an exception is pending. */
-static struct job_object *
-bean(struct jrt_thread *thread, jobject *kept,
-     struct job_object *(*make)(struct jrt_thread *thread, unsigned which), unsigned which)
-{
-    jobject made = __atomic_load_n(kept, __ATOMIC_ACQUIRE);
-    if (made == NULL) {
-        struct job_object *object = make(thread, which);
-        made = object != NULL ? jrt_global(object) : NULL;
-        if (made == NULL) {
-            return NULL;
-        }
-        pthread_mutex_lock(&beans_lock);
-        jobject first = *kept;
-        if (first == NULL) {
-            __atomic_store_n(kept, made, __ATOMIC_RELEASE);
-        }
-        pthread_mutex_unlock(&beans_lock);
-        if (first != NULL) {
-            jrt_global_delete(made);
-            made = first;
-        }
-    }
-    return jrt_get(made);
-}
-
-/* Which of the kept beans an object is; `count`: none. In VM. */
-static unsigned index_of(const jobject *kept, unsigned count, jobject object)
-{
-    unsigned i = 0;
-    while (i < count && (kept[i] == NULL || jrt_get(kept[i]) != jrt_get(object))) {
-        i++;
-    }
-    return i;
-}
-
-/* An array of those beans of which `wanted` has the bit. */
-static jobject beans(struct jrt_thread *thread, const char *class_name, jobject *kept,
-                     unsigned count, unsigned wanted,
-                     struct job_object *(*make)(struct jrt_thread *thread, unsigned which))
-{
-    struct jrt_class *class =
-        jrt_load_class(thread, jrt_loader_of(thread, NULL), jrt_symbol_of(class_name));
-    struct jrt_class *of = class != NULL ? jrt_array_class(thread, class) : NULL;
-    struct job_array *array =
-        of != NULL ? jrt_new_array(thread, of, __builtin_popcount(wanted)) : NULL;
-    uint32_t at = 0;
-    for (unsigned i = 0; array != NULL && i < count; i++) {
-        if ((wanted >> i & 1) == 0) {
-            continue;
-        }
-        struct job_object *one = bean(thread, &kept[i], make, i);
-        if (one == NULL) {
-            return NULL;
-        }
-        jgc_store(&array->object, (jref_t *)job_elements(array) + at++, job_to_ref(one));
-    }
-    return array != NULL ? jrt_local(thread, &array->object) : NULL;
-}
-
-/* Of a manager, or all of them. */
-static jobject memory_pools(JNIEnv *env, jobject manager)
-{
-    static const unsigned managed[MANAGERS + 1] = {1u << BLOCKS | 1u << LARGE, 1u << METASPACE, 0};
-    JDK_ENTER(env);
-    unsigned wanted =
-        manager == NULL ? (1u << POOLS) - 1 : managed[index_of(manager_beans, MANAGERS, manager)];
-    JDK_RETURN(beans(thread, POOL_BEAN, pool_beans, POOLS, wanted, make_pool));
-}
-
-static jobject memory_managers(JNIEnv *env, jobject pool)
-{
-    JDK_ENTER(env);
-    unsigned which = pool == NULL ? POOLS : index_of(pool_beans, POOLS, pool);
-    unsigned wanted = pool == NULL         ? (1u << MANAGERS) - 1
-                      : which == METASPACE ? 1u << METASPACE_MANAGER
-                      : which < METASPACE  ? 1u << HEAP_MANAGER
-                                           : 0;
-    JDK_RETURN(beans(thread, MANAGER_BEAN, manager_beans, MANAGERS, wanted, make_manager));
-}
-
-/* ---- usage ---- */
-
-static jobject usage_object(struct jrt_thread *thread, const struct jgc_usage *usage)
-{
-    uint64_t committed = ST_MAX(usage->committed_bytes, usage->used_bytes);
-    uint64_t max = usage->max_bytes;
-    struct job_object *made =
-        JDK_CONSTRUCT(thread, "java/lang/management/MemoryUsage", "(JJJJ)V",
-                      (int64_t)usage->init_bytes, (int64_t)usage->used_bytes, (int64_t)committed,
-                      max == 0 || max < committed ? (int64_t)-1 : (int64_t)max);
-    return made != NULL ? jrt_local(thread, made) : NULL;
-}
-
-static struct jgc_usage metaspace(bool peak)
-{
-    uint64_t used = peak ? job_meta_peak() : job_meta_used();
-    return (struct jgc_usage){.used_bytes = used, .committed_bytes = used};
-}
-
-enum moment { NOW, AT_PEAK, AFTER_COLLECTION };
-
-static jobject pool_usage(JNIEnv *env, jobject pool, enum moment moment)
-{
-    struct jgc_stats stats;
-    jgc_get_stats(&stats);
-    JDK_ENTER(env);
-    unsigned which = index_of(pool_beans, POOLS, pool);
-    if (which == POOLS || (which == METASPACE && moment == AFTER_COLLECTION)) {
-        JDK_RETURN((jobject)NULL);
-    }
-    const struct jgc_usage *pools = moment == NOW       ? stats.pools
-                                    : moment == AT_PEAK ? stats.peaks
-                                                        : stats.after;
-    struct jgc_usage usage = which == METASPACE ? metaspace(moment == AT_PEAK) : pools[which];
-    JDK_RETURN(usage_object(thread, &usage));
-}
-
-static jobject usage_now(JNIEnv *env, jobject pool)
-{
-    return pool_usage(env, pool, NOW);
-}
-
-static jobject usage_at_peak(JNIEnv *env, jobject pool)
-{
-    return pool_usage(env, pool, AT_PEAK);
-}
-
-static jobject usage_after_collection(JNIEnv *env, jobject pool)
-{
-    return pool_usage(env, pool, AFTER_COLLECTION);
-}
-
-static jobject memory_usage(JNIEnv *env, jboolean heap)
-{
-    struct jgc_stats stats;
-    jgc_get_stats(&stats);
-    struct jgc_usage usage = heap ? stats.heap : metaspace(false);
-    JDK_ENTER(env);
-    JDK_RETURN(usage_object(thread, &usage));
-}
-
 /* ---- attributes ---- */
 
 static jint version(JNIEnv *env ST_UNUSED)
@@ -286,8 +83,8 @@ static jint version(JNIEnv *env ST_UNUSED)
 
 static jint optional_support(JNIEnv *env ST_UNUSED, uint32_t *ret_bits)
 {
-    *ret_bits = SUPPORTS_CONTENTION | SUPPORTS_THREAD_CPU_TIME | SUPPORTS_MONITORS |
-                SUPPORTS_SYNCHRONIZERS | SUPPORTS_ALLOCATED;
+    *ret_bits = SUPPORTS_THRESHOLDS | SUPPORTS_CONTENTION | SUPPORTS_THREAD_CPU_TIME |
+                SUPPORTS_MONITORS | SUPPORTS_SYNCHRONIZERS | SUPPORTS_ALLOCATED;
     return 0;
 }
 
@@ -303,13 +100,30 @@ static jlong loaded_classes(void)
     return count;
 }
 
-static jlong long_attribute(JNIEnv *env, jobject of ST_UNUSED, jint which)
+/* Of the collector. */
+static jlong collector_attribute(jint which)
 {
-    struct jrt_thread_numbers threads;
     struct jgc_stats stats;
     jgc_get_stats(&stats);
+    switch (which) {
+    case COLLECTED_MS:
+        return (jlong)(stats.collected_ns / 1000000);
+    case COLLECTIONS:
+        return (jlong)stats.collections;
+    case COLLECTOR_ATTRIBUTES:
+        return 1;
+    default:
+        return -1;
+    }
+}
+
+static jlong long_attribute(JNIEnv *env, jobject of, jint which)
+{
+    struct jrt_thread_numbers threads;
+    if (of != NULL) {
+        return jdk_is_collector(env, of) ? collector_attribute(which) : 0;
+    }
     jrt_thread_numbers(&threads);
-    (void)env;
     switch ((enum long_attribute)which) {
     case CLASSES_LOADED:
         return loaded_classes() + (jlong)jrt_unloaded_classes();
@@ -327,18 +141,16 @@ static jlong long_attribute(JNIEnv *env, jobject of ST_UNUSED, jint which)
         return (jlong)((os_realtime_ns() - jdk_uptime_ns()) / 1000000);
     case COMPILED_MS:
         return 0;
-    case COLLECTED_MS:
-        return (jlong)(stats.collected_ns / 1000000);
-    case COLLECTIONS:
-        return (jlong)stats.collections;
     case UPTIME_MS:
         return (jlong)(jdk_uptime_ns() / 1000000);
     case PROCESS_ID:
         return getpid();
     case PHYSICAL_BYTES:
         return (jlong)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    case COLLECTED_MS:
+    case COLLECTIONS:
     case COLLECTOR_ATTRIBUTES:
-        return 1;
+        break; /* of the collector alone */
     }
     return -1;
 }
@@ -396,8 +208,7 @@ static jboolean reset_statistic(JNIEnv *env, jvalue of, jint which)
     case WAIT_TIMES:
         return jdk_thread_waits_reset(env, of.j, JRT_WAITS_TIME);
     case PEAK_POOL:
-        jgc_reset_peaks();
-        return 1;
+        return jdk_reset_pool_peak(env, of.l);
     default:
         return 0;
     }
@@ -405,48 +216,34 @@ static jboolean reset_statistic(JNIEnv *env, jvalue of, jint which)
 
 /* ---- times and bytes of several threads ---- */
 
-static int64_t *longs_of(jobject array, uint32_t *ret_count)
+static enum jdk_thread_number time_of(jboolean all)
 {
-    struct job_array *longs = (struct job_array *)jrt_get(array);
-    *ret_count = longs != NULL ? (uint32_t)longs->length : 0;
-    return longs != NULL ? job_elements(longs) : NULL;
+    return all ? JDK_THREAD_TIME : JDK_THREAD_USER_TIME;
 }
 
-/* Fills an array of longs for an array of thread ids. */
-static void for_each_id(JNIEnv *env, jobject ids, jobject values, jboolean all, bool bytes)
+static jlong thread_allocated(JNIEnv *env, jlong id)
 {
-    struct jrt_thread *thread = jdk_thread(env);
-    for (uint32_t i = 0;; i++) {
-        uint32_t count;
-        uint32_t room;
-        jrt_to_vm(thread);
-        const int64_t *id = longs_of(ids, &count);
-        (void)longs_of(values, &room);
-        int64_t one = i < count && i < room ? id[i] : 0;
-        jrt_to_native(thread);
-        if (i >= count || i >= room) {
-            return;
-        }
-        jlong value = bytes ? jdk_thread_allocated(env, one) : jdk_thread_cpu_time(env, one, all);
-        jrt_to_vm(thread);
-        longs_of(values, &room)[i] = value;
-        jrt_to_native(thread);
-    }
+    return jdk_thread_number(env, id, JDK_THREAD_ALLOCATED);
 }
 
 static void threads_allocated(JNIEnv *env, jobject ids, jobject values)
 {
-    for_each_id(env, ids, values, 1, true);
-}
-
-static void threads_cpu_time(JNIEnv *env, jobject ids, jobject values, jboolean all)
-{
-    for_each_id(env, ids, values, all, false);
+    jdk_thread_numbers(env, ids, values, JDK_THREAD_ALLOCATED);
 }
 
 static jlong cpu_time(JNIEnv *env, jlong id)
 {
-    return jdk_thread_cpu_time(env, id, 1);
+    return jdk_thread_number(env, id, JDK_THREAD_TIME);
+}
+
+static jlong cpu_time_of_kind(JNIEnv *env, jlong id, jboolean all)
+{
+    return jdk_thread_number(env, id, time_of(all));
+}
+
+static void cpu_times_of_kind(JNIEnv *env, jobject ids, jobject values, jboolean all)
+{
+    jdk_thread_numbers(env, ids, values, time_of(all));
 }
 
 static jlong all_allocated(JNIEnv *env ST_UNUSED)
@@ -571,43 +368,6 @@ static jint vm_globals(JNIEnv *env, jobject names, struct vm_global *ret_globals
     JDK_RETURN(known);
 }
 
-/* ---- collectors ---- */
-
-struct collector_attribute {
-    const char *name;
-    char type;
-    const char *description;
-};
-
-static jint collector_attributes(JNIEnv *env ST_UNUSED, jobject of ST_UNUSED,
-                                 struct collector_attribute *ret_attributes, jint count)
-{
-    if (count < 1) {
-        return 0;
-    }
-    ret_attributes[0] = (struct collector_attribute){"GcThreadCount", 'I', "Number of GC threads"};
-    return 1;
-}
-
-struct last_collection {
-    jlong index, start_ms, end_ms;
-    jobject before, after;
-    jint value_count;
-    jvalue *values;
-};
-
-/* Index 0: nothing is told of it; what pools held before it is not kept. */
-static void last_collection(JNIEnv *env ST_UNUSED, jobject of ST_UNUSED,
-                            struct last_collection *ret_collection)
-{
-    ret_collection->index = 0;
-}
-
-/* Listeners may come; they are not told of collections (docs/jvm.md). */
-static void set_notification(JNIEnv *env ST_UNUSED, jobject of ST_UNUSED, jboolean on ST_UNUSED)
-{
-}
-
 /* ---- what is not here ---- */
 
 static void unsupported(JNIEnv *env, const char *what)
@@ -621,19 +381,6 @@ static void unsupported(JNIEnv *env, const char *what)
 static jint dump_heap(JNIEnv *env, jstring file ST_UNUSED, jboolean live ST_UNUSED)
 {
     unsupported(env, "heap dumps");
-    return -1;
-}
-
-static void set_sensor(JNIEnv *env, jobject pool ST_UNUSED, jint kind ST_UNUSED,
-                       jobject sensor ST_UNUSED)
-{
-    unsupported(env, "thresholds of memory pools");
-}
-
-static jlong set_threshold(JNIEnv *env, jobject pool ST_UNUSED, jint kind ST_UNUSED,
-                           jlong threshold ST_UNUSED)
-{
-    unsupported(env, "thresholds of memory pools");
     return -1;
 }
 
@@ -681,13 +428,13 @@ void *JVM_GetManagement(jint wanted)
         version,
         optional_support,
         jdk_thread_info,
-        memory_pools,
-        memory_managers,
-        usage_now,
-        usage_at_peak,
-        jdk_thread_allocated,
+        jdk_memory_pools,
+        jdk_memory_managers,
+        jdk_usage_now,
+        jdk_usage_at_peak,
+        thread_allocated,
         threads_allocated,
-        memory_usage,
+        jdk_memory_usage,
         long_attribute,
         bool_attribute,
         set_bool_attribute,
@@ -698,19 +445,19 @@ void *JVM_GetManagement(jint wanted)
         vm_globals,
         internal_thread_times,
         reset_statistic,
-        set_sensor,
-        set_threshold,
-        usage_after_collection,
-        collector_attributes,
-        last_collection,
-        jdk_thread_cpu_time,
-        threads_cpu_time,
+        jdk_set_sensor,
+        jdk_set_threshold,
+        jdk_usage_after_collection,
+        jdk_collector_attributes,
+        jdk_last_collection,
+        cpu_time_of_kind,
+        cpu_times_of_kind,
         dump_heap,
         jdk_deadlocked_threads,
         set_global,
         all_allocated,
         jdk_dump_threads,
-        set_notification,
+        jdk_set_collection_notification,
         no_commands,
         command_info,
         command_arguments,

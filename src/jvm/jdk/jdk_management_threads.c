@@ -69,6 +69,30 @@ static bool find(struct jrt_thread *thread, int64_t id, struct sought *ret_sough
     return ret_sought->found;
 }
 
+static bool throw_null(struct jrt_thread *thread)
+{
+    return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+}
+
+/* 0 is the calling thread. false: an exception is pending. */
+static bool check_id(struct jrt_thread *thread, jlong id)
+{
+    return id >= 0 || jrt_throw(thread, JRT_IllegalArgumentException, "Invalid thread ID");
+}
+
+/* Of an array of ids each is one. false: an exception is pending. */
+static bool check_ids(struct jrt_thread *thread, jobject ids)
+{
+    struct job_array *array = (struct job_array *)jdk_get(ids);
+    const int64_t *id = job_elements(array);
+    for (int32_t i = 0; i < array->length; i++) {
+        if (id[i] <= 0) {
+            return jrt_throw(thread, JRT_IllegalArgumentException, "Invalid thread ID entry");
+        }
+    }
+    return true;
+}
+
 /* Field 14 of its stat file, in ticks; its name, which may hold anything, ends with the last ')'.
  */
 static jlong user_time(int os_id)
@@ -114,26 +138,62 @@ static void reset_waits(void *argument)
 bool jdk_thread_waits_reset(JNIEnv *env, jlong id, enum jrt_waits_part part)
 {
     JDK_ENTER(env);
+    if (id < 0) {
+        (void)jrt_throw_class(thread, jrt_known_class(thread, JRT_IllegalArgumentException), NULL);
+        JDK_RETURN((bool)false);
+    }
     struct reset reset = {.sought = {.id = id, .self = thread}, .part = part};
     jrt_stop_world(thread, reset_waits, &reset);
     JDK_RETURN((bool)(id == 0 || reset.thread != NULL));
 }
 
-jlong jdk_thread_cpu_time(JNIEnv *env, jlong id, jboolean all)
+static jlong number_of(const struct sought *sought, enum jdk_thread_number which)
 {
-    struct sought sought;
-    JDK_ENTER(env);
-    bool found = find(thread, id, &sought);
-    JDK_LEAVE();
-    return !found ? -1 : all ? jdk_cpu_time_ns(sought.os_id) : user_time(sought.os_id);
+    switch (which) {
+    case JDK_THREAD_ALLOCATED:
+        return sought->allocated;
+    case JDK_THREAD_TIME:
+        return jdk_cpu_time_ns(sought->os_id);
+    case JDK_THREAD_USER_TIME:
+        return user_time(sought->os_id);
+    }
+    return -1;
 }
 
-jlong jdk_thread_allocated(JNIEnv *env, jlong id)
+jlong jdk_thread_number(JNIEnv *env, jlong id, enum jdk_thread_number which)
 {
     struct sought sought;
     JDK_ENTER(env);
-    bool found = find(thread, id, &sought);
-    JDK_RETURN(found ? sought.allocated : (jlong)-1);
+    bool found = check_id(thread, id) && find(thread, id, &sought);
+    JDK_LEAVE();
+    return found ? number_of(&sought, which) : -1;
+}
+
+void jdk_thread_numbers(JNIEnv *env, jobject ids, jobject ret_numbers, enum jdk_thread_number which)
+{
+    JDK_ENTER(env);
+    if (ids == NULL || ret_numbers == NULL) {
+        (void)throw_null(thread);
+        JDK_LEAVE();
+        return;
+    }
+    int32_t count = ((const struct job_array *)jdk_get(ids))->length;
+    if (!check_ids(thread, ids) ||
+        (((const struct job_array *)jdk_get(ret_numbers))->length != count &&
+         !jrt_throw(thread, JRT_IllegalArgumentException,
+                    "The length of the given long array does not match the length of the given "
+                    "array of thread IDs"))) {
+        count = 0;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        struct sought sought;
+        int64_t id = ((const int64_t *)job_elements((struct job_array *)jdk_get(ids)))[i];
+        if (find(thread, id, &sought)) {
+            jlong number = number_of(&sought, which);
+            ((int64_t *)job_elements((struct job_array *)jdk_get(ret_numbers)))[i] = number;
+        }
+    }
+    JDK_LEAVE();
 }
 
 /* ---- what threads wait for and own ---- */
@@ -462,14 +522,40 @@ static jobject threads_of_ids(struct jrt_thread *thread, jobject ids)
     return local;
 }
 
+/* What GetThreadInfo is given; false: an exception is pending. */
+static bool check_request(struct jrt_thread *thread, jobject ids, jint depth, jobject result)
+{
+    if (ids == NULL || result == NULL) {
+        return throw_null(thread);
+    }
+    if (depth < -1) {
+        return jrt_throw(thread, JRT_IllegalArgumentException, "Invalid maxDepth");
+    }
+    const struct jrt_class *class =
+        jrt_load_class(thread, jrt_loader_of(thread, NULL), jrt_symbol_of(THREAD_INFO));
+    if (class == NULL || !check_ids(thread, ids)) {
+        return false;
+    }
+    const struct job_array *infos = (const struct job_array *)jdk_get(result);
+    if (jrt_class_at(jrt_class_of(&infos->object)->element) != class) {
+        return jrt_throw(thread, JRT_IllegalArgumentException,
+                         "infoArray element type is not ThreadInfo class");
+    }
+    return infos->length == ((const struct job_array *)jdk_get(ids))->length ||
+           jrt_throw(thread, JRT_IllegalArgumentException,
+                     "The length of the given ThreadInfo array does not match the length of the "
+                     "given array of thread IDs");
+}
+
 jint jdk_thread_info(JNIEnv *env, jobject ids, jint depth, jobject result)
 {
     struct look look = {.of = NULL};
     JDK_ENTER(env);
-    jobject threads = threads_of_ids(thread, ids);
-    int32_t count = threads != NULL ? ((const struct job_array *)jdk_get(threads))->length : 0;
-    if (count != 0 && ((const struct job_array *)jdk_get(result))->length >= count) {
-        (void)fill_infos(env, threads, result, depth, &look);
+    if (check_request(thread, ids, depth, result)) {
+        jobject threads = threads_of_ids(thread, ids);
+        if (threads != NULL && ((const struct job_array *)jdk_get(threads))->length != 0) {
+            (void)fill_infos(env, threads, result, depth, &look);
+        }
     }
     done(&look);
     JDK_RETURN((jint)0);
@@ -481,7 +567,7 @@ jobject jdk_dump_threads(JNIEnv *env, jobject ids, jboolean monitors, jboolean s
     struct look look = {.monitors = monitors != 0, .synchronizers = synchronizers != 0};
     jobject threads = ids == NULL ? JVM_GetAllThreads(env, NULL) : NULL;
     JDK_ENTER(env);
-    if (ids != NULL) {
+    if (ids != NULL && check_ids(thread, ids)) {
         threads = threads_of_ids(thread, ids);
     }
     int32_t count = threads != NULL ? ((const struct job_array *)jdk_get(threads))->length : 0;

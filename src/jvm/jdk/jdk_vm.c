@@ -228,6 +228,8 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
                                         .jni = jdk_jni_table(),
                                         .log_line = jdk_log_line,
                                         .collected = jdk_collected,
+                                        .reached = jdk_reached,
+                                        .finished = jdk_collection_finished,
                                         .handler_threw = jdk_handler_threw,
                                         .out_of_memory = jdk_out_of_memory,
                                         .verify_old = jdk_verify_old,

@@ -161,7 +161,7 @@ jobject JVM_GetAllThreads(JNIEnv *env, jclass unused ST_UNUSED)
 static pthread_mutex_t pending_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t pending_some = PTHREAD_COND_INITIALIZER;
 
-void jdk_collected(const struct jgc_pause *pause)
+void jdk_collection_finished(const struct jgc_pause *pause)
 {
     if (pause->references != 0) {
         pthread_mutex_lock(&pending_lock);

@@ -51,7 +51,9 @@ static struct {
     uint64_t used;
     uint64_t peak;
     uint8_t granules[GRANULES_MAX]; /* enum granule */
-} meta = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    uint64_t watch;                 /* [a] as the next: of job_meta_watch */
+    void (*reached)(void);
+} meta = {.lock = PTHREAD_MUTEX_INITIALIZER, .watch = UINT64_MAX};
 
 static size_t units_bytes(void)
 {
@@ -127,6 +129,19 @@ uint64_t job_meta_used(void)
 uint64_t job_meta_peak(void)
 {
     return __atomic_load_n(&meta.peak, __ATOMIC_RELAXED);
+}
+
+void job_meta_reset_peak(void)
+{
+    pthread_mutex_lock(&meta.lock);
+    __atomic_store_n(&meta.peak, meta.used, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&meta.lock);
+}
+
+void job_meta_watch(uint64_t used_bytes, void (*reached)(void))
+{
+    __atomic_store_n(&meta.reached, reached, __ATOMIC_RELAXED);
+    __atomic_store_n(&meta.watch, used_bytes, __ATOMIC_RELEASE);
 }
 
 static void put_free_locked(enum job_meta_kind kind, unsigned order, uint32_t at)
@@ -267,6 +282,9 @@ static void *chunk_new(enum job_meta_kind kind, size_t *bytes)
         __atomic_store_n(&meta.peak, ST_MAX(meta.peak, meta.used), __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&meta.lock);
+    if (job_meta_used() >= __atomic_load_n(&meta.watch, __ATOMIC_ACQUIRE)) {
+        __atomic_load_n(&meta.reached, __ATOMIC_RELAXED)();
+    }
     return chunk;
 }
 

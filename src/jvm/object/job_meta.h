@@ -43,8 +43,12 @@ bool job_meta_has(const void *address);
 
 /* Bytes given to arenas now. Any thread, as all of the functions here but init and done. */
 uint64_t job_meta_used(void);
-/* The most of it that there ever was. */
+/* The most of it that there was since job_meta_reset_peak. */
 uint64_t job_meta_peak(void);
+void job_meta_reset_peak(void);
+/* Has `reached` called on a thread that has taken memory for an arena and finds as many bytes or
+ * more used, until another value is set; UINT64_MAX: never. */
+void job_meta_watch(uint64_t used_bytes, void (*reached)(void));
 
 static inline void *job_at(job_offset_t offset)
 {

@@ -59,6 +59,22 @@ static void collected(void *argument, const struct jgc_pause *pause)
     }
 }
 
+static void finished(void *argument, const struct jgc_pause *pause)
+{
+    (void)argument;
+    if (jrt_options.finished) {
+        jrt_options.finished(pause);
+    }
+}
+
+static void reached(void *argument, const struct jgc_usage *usage)
+{
+    (void)argument;
+    if (jrt_options.reached) {
+        jrt_options.reached(usage);
+    }
+}
+
 static void log_line(void *argument, const char *line)
 {
     (void)argument;
@@ -79,7 +95,9 @@ static int make_heap(const struct jrt_options *options, struct st_err *err)
                                             .resume_world = resume_world,
                                             .visit_roots = visit_roots,
                                             .visit_weak = visit_weak,
-                                            .finished = collected,
+                                            .collected = collected,
+                                            .reached = reached,
+                                            .finished = finished,
                                             .log = log_line};
     return jgc_create(&config, &callbacks, err);
 }

@@ -21,8 +21,11 @@ struct jrt_options {
     /* A line of -Xlog for a tag ("gc", "class,load"), without decorations and line end. NULL: none.
      */
     void (*log_line)(const char *tag, const char *line);
-    /* After each collection, on the thread that collected. NULL allowed. */
+    /* Of a collection, and when allocations reach what jgc_watch said: as jgc_callbacks has them.
+     * NULL allowed. */
     void (*collected)(const struct jgc_pause *pause);
+    void (*reached)(const struct jgc_usage *usage);
+    void (*finished)(const struct jgc_pause *pause);
     /* Heap or metadata ran out, or an array was larger than any heap: before OutOfMemoryError is
      * thrown. IN_VM; may end the process. NULL allowed. */
     void (*out_of_memory)(struct jrt_thread *thread, const char *message);

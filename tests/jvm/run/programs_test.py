@@ -17,6 +17,7 @@ LIBRARY = ("Reflection", "ReflectedArrays", "Records", "Handles", "StackWalks", 
 OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in (
     "java.math", "java.lang", "java.util", "java.util.zip", "sun.security.provider", "com.sun.crypto.provider", "jdk.internal.util",
     "sun.nio.cs")]
+BEANS = ["--add-opens=java.management/sun.management=ALL-UNNAMED", "--add-opens=jdk.management/com.sun.management.internal=ALL-UNNAMED"]
 # Name, options of the machine, class and arguments.
 RUNS = [
     ("basics", ["-Xmx64m"], ["Basics"]),
@@ -43,6 +44,8 @@ RUNS = [
     ("monitors", [WRITER], ["Monitors"]),
     ("beans", ["-Xmx64m"], ["Beans"]),
     ("contention", [], ["Contention"]),
+    ("thresholds", ["-Xmx64m", "-Xmn8m", *BEANS], ["Thresholds"]),
+    ("thresholds_stressed", ["-Xmx64m", "-Xmn8m", "-XX:GCStress=2000", *BEANS], ["Thresholds"]),
     # HotSpot's compiled code does not bear bad arguments of the library's private methods.
     ("intrinsics", ["-Xint", *OPENED], ["Intrinsics"]),
     ("faults", ["-Xint", "--add-opens=java.base/java.nio=ALL-UNNAMED"], ["Faults"]),
