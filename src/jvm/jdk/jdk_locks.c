@@ -69,6 +69,9 @@ void jdk_waiting_of(const struct jrt_thread *thread, const struct jdk_synchroniz
         ret->owner =
             jdk_is_synchronizer(known, ret->lock) ? jrt_ref(ret->lock, known->owner_at) : NULL;
     }
+    if (ret->owner == object) { /* it has just got it */
+        ret->owner = NULL;
+    }
 }
 
 struct job_object *jdk_frame_monitor(const struct jrt_thread *thread, union jrt_slot *fp,

@@ -9,13 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "jvm/classfile/jcf_flags.h"
 #include "jvm/jdk/jdk_locks.h"
 #include "jvm/jdk/jdk_management.h"
 #include "jvm/jdk/jvm.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_exec.h"
+#include "jvm/runtime/jrt_held.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_loader.h"
 #include "jvm/runtime/jrt_monitor.h"
@@ -31,6 +31,8 @@
 enum {
     STAT_TEXT = 1024,
     HELD_FIRST = 64,
+    RUNNABLE = 0x5, /* of threadStatus */
+    BLOCKED = 0x400,
     SUSPENDED = 0x100000 /* JMM_THREAD_STATE_FLAG_SUSPENDED, beside threadStatus */
 };
 
@@ -203,7 +205,8 @@ void jdk_thread_numbers(JNIEnv *env, jobject ids, jobject ret_numbers, enum jdk_
 struct held {
     jref_t object;
     uint32_t thread; /* index among the threads asked about */
-    int32_t depth;   /* -1: not known (JNI) */
+    int32_t depth;   /* -1: not a frame's (JNI) */
+    uint32_t order;  /* in which it was found */
     bool synchronizer;
 };
 
@@ -217,7 +220,8 @@ struct look {
     } * of;
     struct held *held; /* NULL: not wanted */
     uint32_t held_count, held_room;
-    bool held_lost; /* there was no memory for one of them */
+    uint32_t of_frames; /* the first of them: frames', by object */
+    bool held_lost;     /* there was no memory for one of them */
     bool monitors, synchronizers;
     struct jdk_synchronizers synchronizer;
 };
@@ -233,6 +237,10 @@ static void look_at(const struct look *look, struct waiting *waiting)
 {
     struct jdk_waiting now;
     jdk_waiting_of(waiting->thread, &look->synchronizer, &now);
+    if ((now.status & BLOCKED) != 0 && now.owner == NULL) { /* it gets it just now */
+        now.status = RUNNABLE;
+        now.lock = NULL;
+    }
     waiting->status = now.status | (waiting->thread->suspended != 0 ? SUSPENDED : 0);
     waiting->lock = job_to_ref(now.lock);
     waiting->owner = job_to_ref(now.owner);
@@ -242,38 +250,7 @@ static void look_at(const struct look *look, struct waiting *waiting)
     waiting->waited.ns = jrt_waits_ns(&waiting->waited);
 }
 
-static bool frame_holds(union jrt_slot *fp, const struct job_object *object)
-{
-    const struct jrt_frame *frame = jrt_frame_of(fp);
-    const struct jrt_method *method = jrt_method_at(frame->method);
-    if ((frame->flags & JRT_FRAME_LOCKED) != 0 && (method->access & JCF_ACC_STATIC) != 0 &&
-        object == jrt_mirror(jrt_class_at(method->class_at))) {
-        return true;
-    }
-    for (uint32_t i = 0; (frame->flags & JRT_FRAME_NATIVE) == 0 && i < method->max_locals; i++) {
-        const union jrt_slot *slot = jrt_exec->local(fp, i);
-        if (slot != NULL && slot->word == job_to_ref(object).word) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The frame that locked a monitor: the first, from the stack's start, that has the object. */
-static int32_t depth_of(const struct jrt_thread *owner, const struct job_object *object)
-{
-    struct jrt_walk walk;
-    int32_t depth = 0;
-    int32_t found = -1;
-    for (jrt_walk_start(&walk, owner); walk.fp != NULL; jrt_walk_next(&walk)) {
-        found = frame_holds(walk.fp, object) ? depth : found;
-        depth++;
-    }
-    return found;
-}
-
-static void add_held(struct look *look, struct job_object *object, uint32_t thread,
-                     bool synchronizer)
+static void add_held(struct look *look, struct held held)
 {
     if (look->held_count == look->held_room) {
         struct held *grown = realloc(look->held, 2 * look->held_room * sizeof *grown);
@@ -284,11 +261,43 @@ static void add_held(struct look *look, struct job_object *object, uint32_t thre
         look->held = grown;
         look->held_room *= 2;
     }
-    look->held[look->held_count++] =
-        (struct held){.object = job_to_ref(object),
-                      .thread = thread,
-                      .depth = synchronizer ? -1 : depth_of(look->of[thread].thread, object),
-                      .synchronizer = synchronizer};
+    held.order = look->held_count;
+    look->held[look->held_count++] = held;
+}
+
+/* The monitors that frames of a thread hold, newest first. What it waits on it does not hold
+ * meanwhile. */
+static void add_frames(struct look *look, uint32_t which)
+{
+    const struct waiting *waiting = &look->of[which];
+    struct held held = {.thread = which};
+    struct jrt_walk walk;
+    for (jrt_walk_start(&walk, waiting->thread); walk.fp != NULL; jrt_walk_next(&walk)) {
+        uint32_t count;
+        const struct jrt_held *entries = jrt_held_of(waiting->thread, walk.fp, &count);
+        bool first = true;
+        while (count-- > 0) {
+            held.object = entries[count].object;
+            if (!first || held.object.word != waiting->lock.word) {
+                add_held(look, held);
+                first = false;
+            }
+        }
+        held.object = job_to_ref(jrt_exec->locked(walk.fp));
+        if (held.object.word != 0 && (!first || held.object.word != waiting->lock.word)) {
+            add_held(look, held);
+        }
+        held.depth++;
+    }
+}
+
+static int by_object(const void *one, const void *other)
+{
+    const struct held *a = one;
+    const struct held *b = other;
+    return a->thread != b->thread
+               ? (a->thread < b->thread ? -1 : 1)
+               : (a->object.word > b->object.word) - (a->object.word < b->object.word);
 }
 
 static void look_at_object(void *argument, struct job_object *object)
@@ -304,19 +313,27 @@ static void look_at_object(void *argument, struct job_object *object)
     }
     for (int32_t i = 0; i < look->threads->length; i++) {
         const struct jrt_thread *thread = look->of[i].thread;
-        if (thread != NULL && number != 0 && thread->number == number) {
-            add_held(look, object, (uint32_t)i, false);
+        struct held held = {.object = job_to_ref(object), .thread = (uint32_t)i, .depth = -1};
+        if (thread != NULL && number != 0 && thread->number == number &&
+            bsearch(&held, look->held, look->of_frames, sizeof held, by_object) == NULL) {
+            add_held(look, held);
         }
         if (thread != NULL && owner.word != 0 && thread->object.word == owner.word) {
-            add_held(look, object, (uint32_t)i, true);
+            held.synchronizer = true;
+            add_held(look, held);
         }
     }
 }
 
-/* Of a thread's monitors those of newer frames come first. */
+/* Of a thread's monitors those of newer frames come first, those of no frame last. */
 static int by_depth(const void *one, const void *other)
 {
-    return ((const struct held *)one)->depth - ((const struct held *)other)->depth;
+    const struct held *a = one;
+    const struct held *b = other;
+    uint32_t one_depth = (uint32_t)a->depth;
+    uint32_t other_depth = (uint32_t)b->depth;
+    return one_depth != other_depth ? (one_depth < other_depth ? -1 : 1)
+                                    : (a->order > b->order) - (a->order < b->order);
 }
 
 static void look_around(struct look *look)
@@ -330,7 +347,14 @@ static void look_around(struct look *look)
             look_at(look, &look->of[i]);
         }
     }
+    for (int32_t i = 0; look->monitors && i < look->threads->length; i++) {
+        if (look->of[i].thread != NULL) {
+            add_frames(look, (uint32_t)i);
+        }
+    }
     if (look->held != NULL) {
+        look->of_frames = look->held_count;
+        qsort(look->held, look->of_frames, sizeof *look->held, by_object);
         jgc_each_object(look_at_object, look);
         qsort(look->held, look->held_count, sizeof *look->held, by_depth);
     }

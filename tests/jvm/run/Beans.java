@@ -33,7 +33,6 @@ public class Beans {
                 if (info.getThreadName().equals("main") || info.getThreadName().equals("other")) {
                     say(info.getThreadName(), info.getThreadState(), info.getLockInfo() == null ? null : info.getLockInfo().getClassName(), info.getLockOwnerName());
                     MonitorInfo[] monitors = info.getLockedMonitors();
-                    Arrays.sort(monitors, Comparator.comparing(MonitorInfo::getClassName));
                     for (MonitorInfo monitor : monitors) {
                         say("  holds", monitor.getClassName(), monitor.getLockedStackFrame() == null ? null : monitor.getLockedStackFrame().getMethodName());
                     }
@@ -48,6 +47,56 @@ public class Beans {
             say(threads.findDeadlockedThreads() == null, threads.findMonitorDeadlockedThreads() == null);
             lock.unlock();
         }
+    }
+
+    static void sayMonitors(Thread of) {
+        ThreadInfo info = ManagementFactory.getThreadMXBean().getThreadInfo(new long[] {of.getId()}, true, true)[0];
+        say(info.getThreadState(), info.getLockInfo());
+        for (MonitorInfo monitor : info.getLockedMonitors()) {
+            say("  holds", monitor.getClassName(), monitor.getLockedStackDepth(), monitor.getLockedStackFrame());
+        }
+    }
+
+    static synchronized void nested(Object locked, int depth) {
+        synchronized (locked) {
+            if (depth > 0) {
+                nested(locked, depth - 1);
+            } else {
+                sayMonitors(Thread.currentThread());
+            }
+        }
+    }
+
+    static class Waited {
+        public int hashCode() {
+            return 42;
+        }
+    }
+
+    /** What a thread waits on it does not hold meanwhile. */
+    static void waiting() throws Exception {
+        Object outer = new Waited();
+        Object inner = new Waited();
+        Thread other = new Thread(() -> {
+            synchronized (outer) {
+                synchronized (inner) {
+                    synchronized (inner) {
+                        try {
+                            inner.wait();
+                        } catch (InterruptedException e) {
+                            say("interrupted");
+                        }
+                    }
+                }
+            }
+        });
+        other.start();
+        while (other.getState() != Thread.State.WAITING) {
+            Thread.sleep(1);
+        }
+        sayMonitors(other);
+        other.interrupt();
+        other.join();
     }
 
     static void deadlock() throws Exception {
@@ -180,6 +229,8 @@ public class Beans {
             }
         }, "other");
         holdClass(other);
+        nested(new StringBuilder(), 2);
+        waiting();
         other.join();
         deadlock();
     }
