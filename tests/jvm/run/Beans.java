@@ -51,7 +51,7 @@ public class Beans {
 
     static void sayMonitors(Thread of) {
         ThreadInfo info = ManagementFactory.getThreadMXBean().getThreadInfo(new long[] {of.getId()}, true, true)[0];
-        say(info.getThreadState(), info.getLockInfo());
+        say(info.getThreadState(), info.getLockInfo() == null ? null : info.getLockInfo().getClassName());
         for (MonitorInfo monitor : info.getLockedMonitors()) {
             say("  holds", monitor.getClassName(), monitor.getLockedStackDepth(), monitor.getLockedStackFrame());
         }
@@ -67,16 +67,10 @@ public class Beans {
         }
     }
 
-    static class Waited {
-        public int hashCode() {
-            return 42;
-        }
-    }
-
     /** What a thread waits on it does not hold meanwhile. */
     static void waiting() throws Exception {
-        Object outer = new Waited();
-        Object inner = new Waited();
+        Object outer = new Object();
+        Object inner = new Object();
         Thread other = new Thread(() -> {
             synchronized (outer) {
                 synchronized (inner) {
