@@ -1,18 +1,20 @@
 #!/usr/bin/python3
 """Stock applications of Debian on our virtual machine and on HotSpot: the same output, exit codes and files.
 
-    apps_test.py LIBJVM-FOLDER APPLICATION [--long] [--keep FOLDER] [--time]
+    apps_test.py LIBJVM-FOLDER APPLICATION [--long] [--keep FOLDER] [--time] [--limit SECONDS]
 
 Each application does its work once on either machine, in a folder of its own. JDK_ALTERNATE_VM puts our machine below all
 Java programs that are started, also those that they start; java.vm.name is printed in each and counted.
 """
 import argparse
+import contextlib
 import glob
 import hashlib
 import http.client
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,9 @@ import time
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
+from debian_package import skip, unpack  # noqa: E402
+
 JDK = "/usr/lib/jvm/java-17-openjdk-amd64"
 JAVA = f"{JDK}/bin/java"
 SHARED = "/usr/share/java"
@@ -30,11 +35,6 @@ SETTINGS = "-XshowSettings:properties"
 SETTINGS_BLOCK = re.compile(r"^Property settings:\n(?:    .*\n)*?    java\.vm\.name = (.*)\n(?:    .*\n)*\n?", re.M)
 
 
-def skip(why):
-    print("SKIPPED:", why)
-    sys.exit(77)
-
-
 def digest(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -42,8 +42,8 @@ def digest(data):
 class Place:
     """Where one machine does an application's work."""
 
-    def __init__(self, folder, machine):
-        self.folder, self.machine = folder, machine
+    def __init__(self, folder, machine, deadline):
+        self.folder, self.machine, self.deadline = folder, machine, deadline
         self.environment = {"PATH": f"{JDK}/bin:/usr/bin:/bin", "JAVA_HOME": JDK, "HOME": folder, "LC_ALL": "C.UTF-8", "TERM": "dumb"}
         if machine:
             self.environment["JDK_ALTERNATE_VM"] = machine
@@ -63,19 +63,40 @@ class Place:
         with open(self.path(*parts), "w") as out:
             out.write(text)
 
-    def start(self, *words, **more):
-        return subprocess.Popen(words, cwd=self.folder, env={**self.environment, **more}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE)
+    @contextlib.contextmanager
+    def started(self, *words, **more):
+        """A program that runs; at the end, or when the test's time is over, it is gone with all that it started."""
+        process = subprocess.Popen(words, cwd=self.folder, env={**self.environment, **more}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, start_new_session=True)
+        over = threading.Event()
+
+        def end():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+        def expire():
+            over.set()
+            end()
+
+        timer = threading.Timer(self.deadline - time.monotonic(), expire)
+        timer.start()
+        try:
+            with process:
+                try:
+                    yield process
+                finally:
+                    if process.poll() is None:
+                        end()
+        finally:
+            timer.cancel()
+            if over.is_set():
+                sys.exit(f"FAILED: the time was over and ended on {OURS if self.machine else HOTSPOT}: {' '.join(words)}")
 
     def run(self, *words, masks=(), feed="", **more):
         """Runs a program and remembers what it told."""
         begun = time.monotonic()
-        with self.start(*words, **more) as process:
-            try:
-                out, errors = process.communicate(feed.encode(), timeout=1000)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+        with self.started(*words, **more) as process:
+            out, errors = process.communicate(feed.encode())
         self.times.append((time.monotonic() - begun, words[0]))
         self.tell("status", process.returncode)
         for kind, text in (("output", out), ("errors", errors)):
@@ -136,12 +157,18 @@ class Javac(Application):
 class JavaBase(Application):
     """javac on java.base's own java/util and java/time."""
     machines = 2
-    source = os.environ.get("STRATA_JAVA_SOURCE", "/usr/lib/jvm/openjdk-17/lib/src.zip")
-    needs = {source: "openjdk-17-source"}
+    archive = "usr/lib/jvm/openjdk-17/lib/src.zip"
+
+    def source(self):
+        """Of the package openjdk-17-source, which wants a desktop's libraries: as it is installed, or unpacked below the build."""
+        installed, folder = "/" + self.archive, os.path.join(os.environ.get("STRATA_BUILD", tempfile.gettempdir()), "java", "source")
+        if not os.path.exists(installed) and not os.path.exists(os.path.join(folder, self.archive)):
+            unpack("openjdk-17-source", folder)
+        return installed if os.path.exists(installed) else os.path.join(folder, self.archive)
 
     def work(self, place, long):
         for part in ("util", "time"):
-            with zipfile.ZipFile(self.source) as source:
+            with zipfile.ZipFile(self.source()) as source:
                 names = sorted(n for n in source.namelist() if n.startswith(f"java.base/java/{part}/") and n.endswith(".java"))
                 source.extractall(place.path("source"), names)
             place.write("".join(f"source/{name}\n" for name in names), part)
@@ -296,17 +323,14 @@ class Tomcat(Application):
         place.write("static\n" * 10000, "application", "file.txt")
         subprocess.run([f"{JDK}/bin/javac", "-cp", path, "-d", place.folder, place.path("Server.java")], check=True)
         begun = time.monotonic()
-        with place.start(JAVA, "-cp", path, "Server", place.folder) as server:
+        with place.started(JAVA, "-cp", path, "Server", place.folder) as server:
             errors = []
             drain = threading.Thread(target=lambda: errors.append(server.stderr.read()))
             drain.start()
             out = server.stdout.readline(), server.stdout.readline()
-            try:
-                if out[1].startswith(b"port "):
-                    place.tell("answers", self.ask(int(out[1].split()[1]), 10000 if long else 400))
-                rest = self.end(server)
-            finally:
-                server.kill()
+            if out[1].startswith(b"port "):
+                place.tell("answers", self.ask(int(out[1].split()[1]), 10000 if long else 400))
+            rest = self.end(server)
             drain.join()
         place.times.append((time.monotonic() - begun, "tomcat"))
         place.tell("status", server.returncode)
@@ -368,6 +392,7 @@ def main():
     parser.add_argument("application", choices=APPLICATIONS)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--keep", help="the folder to work in, which is left")
+    parser.add_argument("--limit", type=int, default=1000, help="seconds after which the program that runs is ended and named")
     parser.add_argument("--time", action="store_true", help="tell how long each program took")
     args = parser.parse_args()
     application = APPLICATIONS[args.application]()
@@ -375,7 +400,9 @@ def main():
         if not os.path.exists(path):
             skip(f"{package} is not installed (./bootstrap install-packages --peers)")
     base = args.keep or tempfile.mkdtemp()
-    places = [Place(os.path.join(base, "hotspot"), None), Place(os.path.join(base, "strata"), os.path.abspath(args.libjvm))]
+    deadline = time.monotonic() + args.limit
+    places = [Place(os.path.join(base, "hotspot"), None, deadline), Place(os.path.join(base, "strata"), os.path.abspath(args.libjvm), deadline)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("FAILED: ended from outside"))
     try:
         for place in places:
             os.makedirs(place.folder)
