@@ -48,6 +48,7 @@ enum long_attribute {
     COLLECTED_MS,
     COLLECTIONS,
     UPTIME_MS,
+    OPTIONS = 104,
     PROCESS_ID = 201,
     PHYSICAL_BYTES,
     COLLECTOR_ATTRIBUTES = 401
@@ -143,6 +144,8 @@ static jlong long_attribute(JNIEnv *env, jobject of, jint which)
         return 0;
     case UPTIME_MS:
         return (jlong)(jdk_uptime_ns() / 1000000);
+    case OPTIONS:
+        return (jlong)jdk_flag_count();
     case PROCESS_ID:
         return getpid();
     case PHYSICAL_BYTES:

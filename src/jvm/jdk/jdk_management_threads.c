@@ -585,6 +585,29 @@ jint jdk_thread_info(JNIEnv *env, jobject ids, jint depth, jobject result)
     JDK_RETURN((jint)0);
 }
 
+/* An array (a handle) without the elements that are null; NULL: an exception is pending. */
+static jobject without_holes(struct jrt_thread *thread, jobject infos)
+{
+    const jref_t *from = job_elements((struct job_array *)jdk_get(infos));
+    int32_t all = ((const struct job_array *)jdk_get(infos))->length;
+    int32_t count = 0;
+    for (int32_t i = 0; i < all; i++) {
+        count += from[i].word != 0;
+    }
+    if (count == all) {
+        return infos;
+    }
+    struct job_array *array = new_array(thread, THREAD_INFO, count);
+    from = job_elements((struct job_array *)jdk_get(infos));
+    int32_t at = 0;
+    for (int32_t i = 0; array != NULL && i < all; i++) {
+        if (from[i].word != 0) {
+            jgc_store(&array->object, (jref_t *)job_elements(array) + at++, from[i]);
+        }
+    }
+    return array != NULL ? jrt_local(thread, &array->object) : NULL;
+}
+
 jobject jdk_dump_threads(JNIEnv *env, jobject ids, jboolean monitors, jboolean synchronizers,
                          jint depth)
 {
@@ -601,6 +624,9 @@ jobject jdk_dump_threads(JNIEnv *env, jobject ids, jboolean monitors, jboolean s
         result = NULL;
     }
     done(&look);
+    if (result != NULL && ids == NULL) { /* of all threads, those that have ended meanwhile */
+        result = without_holes(thread, result);
+    }
     JDK_RETURN(result);
 }
 

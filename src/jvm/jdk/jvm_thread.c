@@ -111,7 +111,7 @@ void JVM_SetNativeThreadName(JNIEnv *env, jobject of, jstring name)
     JDK_LEAVE();
 }
 
-/* Living threads' objects, counted and then written: those that came meanwhile are left out. */
+/* Living threads' objects, from the array's end: the list has the newest first. */
 struct found_threads {
     struct job_array *array; /* NULL: only counted */
     int32_t count;
@@ -123,14 +123,12 @@ static void add_thread(struct jrt_thread *each, void *argument)
     if (each->object.word == 0) {
         return;
     }
-    if (found->array != NULL) {
-        if (found->count >= found->array->length) {
-            return;
-        }
-        jgc_store(&found->array->object, (jref_t *)job_elements(found->array) + found->count,
+    found->count++;
+    if (found->array != NULL && found->count <= found->array->length) {
+        jgc_store(&found->array->object,
+                  (jref_t *)job_elements(found->array) + found->array->length - found->count,
                   each->object);
     }
-    found->count++;
 }
 
 jobject JVM_GetAllThreads(JNIEnv *env, jclass unused ST_UNUSED)
@@ -139,21 +137,25 @@ jobject JVM_GetAllThreads(JNIEnv *env, jclass unused ST_UNUSED)
     struct found_threads found = {.array = NULL};
     struct jrt_class *class = jrt_array_class(thread, jrt_known.class[JRT_Thread]);
     jrt_threads_each(add_thread, &found);
-    struct job_array *array = class != NULL ? jrt_new_array(thread, class, found.count) : NULL;
-    if (array == NULL) {
-        JDK_RETURN((jobject)NULL);
-    }
-    found = (struct found_threads){.array = array};
-    jrt_threads_each(add_thread, &found);
-    if (found.count < array->length) { /* some ended: an array without holes */
+    do { /* until none has begun while the array was made */
+        int32_t count = found.count;
+        struct job_array *array = class != NULL ? jrt_new_array(thread, class, count) : NULL;
+        if (array == NULL) {
+            JDK_RETURN((jobject)NULL);
+        }
+        found = (struct found_threads){.array = array};
+        jrt_threads_each(add_thread, &found);
+    } while (found.count > found.array->length);
+    int32_t ended = found.array->length - found.count;
+    if (ended > 0) { /* an array without holes */
         struct job_array *shorter = jrt_new_array(thread, class, found.count);
         for (int32_t i = 0; shorter != NULL && i < found.count; i++) {
             jgc_store(&shorter->object, (jref_t *)job_elements(shorter) + i,
-                      ((jref_t *)job_elements(array))[i]);
+                      ((jref_t *)job_elements(found.array))[ended + i]);
         }
-        array = shorter;
+        found.array = shorter;
     }
-    JDK_RETURN(array != NULL ? jrt_local(thread, &array->object) : NULL);
+    JDK_RETURN(found.array != NULL ? jrt_local(thread, &found.array->object) : NULL);
 }
 
 /* ---- java.lang.ref ---- */

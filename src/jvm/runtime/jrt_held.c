@@ -45,10 +45,11 @@ bool jrt_held_take_lower(struct jrt_thread *thread, const struct jrt_held *entry
 
 struct job_object *jrt_held_last(const struct jrt_thread *thread, const union jrt_slot *fp)
 {
-    const struct jrt_held *last = thread->held + thread->held_count - 1;
-    return thread->held_count != 0 && last->frame == place_of(thread, fp)
-               ? job_from_ref(last->object)
-               : NULL;
+    if (thread->held_count == 0) {
+        return NULL;
+    }
+    const struct jrt_held *last = &thread->held[thread->held_count - 1];
+    return last->frame == place_of(thread, fp) ? job_from_ref(last->object) : NULL;
 }
 
 const struct jrt_held *jrt_held_of(const struct jrt_thread *thread, const union jrt_slot *fp,
@@ -69,7 +70,7 @@ const struct jrt_held *jrt_held_of(const struct jrt_thread *thread, const union 
     while (low + *ret_count < thread->held_count && thread->held[low + *ret_count].frame == frame) {
         ++*ret_count;
     }
-    return thread->held + low;
+    return *ret_count != 0 ? &thread->held[low] : NULL;
 }
 
 void jrt_held_visit(struct jrt_thread *thread, struct jgc_visitor *visitor)

@@ -191,6 +191,7 @@ public class Beans {
         say("threads", threads.getTotalStartedThreadCount() - started, threads.getThreadCount() >= threads.getDaemonThreadCount(), threads.getPeakThreadCount() >= 2,
             threads.getAllThreadIds().length > 1, threads.isThreadCpuTimeSupported(), threads.getCurrentThreadCpuTime() > 0,
             threads.getCurrentThreadUserTime() >= 0, threads.getThreadCpuTime(Thread.currentThread().getId()) > 0, threads.getThreadCpuTime(99999));
+        say(Arrays.stream(threads.dumpAllThreads(false, false)).map(ThreadInfo::getThreadName).filter(Set.of("main", "Finalizer", "Common-Cleaner")::contains).toList());
         var more = (com.sun.management.ThreadMXBean) threads;
         long allocated = more.getThreadAllocatedBytes(Thread.currentThread().getId());
         byte[] much = new byte[1 << 20];
@@ -201,7 +202,7 @@ public class Beans {
         say(system.getName(), system.getArch(), system.getAvailableProcessors() == Runtime.getRuntime().availableProcessors(),
             ((com.sun.management.OperatingSystemMXBean) system).getTotalMemorySize() > 0, ((com.sun.management.OperatingSystemMXBean) system).getProcessCpuTime() > 0);
         var options = ManagementFactory.getPlatformMXBean(com.sun.management.HotSpotDiagnosticMXBean.class);
-        say(options.getVMOption("MaxHeapSize").getValue().equals(String.valueOf(64 << 20)));
+        say(options.getVMOption("MaxHeapSize").getValue().equals(String.valueOf(64 << 20)), options.getDiagnosticOptions() != null);
         try {
             options.getVMOption("NoSuchOption");
         } catch (IllegalArgumentException e) {
