@@ -122,7 +122,8 @@ static bool init_language(struct jrt_thread *thread)
     if (!init_known(thread, JRT_String)) {
         return false;
     }
-    jrt_set_byte(jrt_mirror(jrt_known.class[JRT_String]), JRT_AT(String, COMPACT_STRINGS), 1);
+    jrt_set_byte(jrt_mirror(jrt_known.class[JRT_String]), JRT_AT(String, COMPACT_STRINGS),
+                 jdk_options.wide_strings ? 0 : 1);
     return init_all(thread, first, ST_COUNT(first)) && make_groups(thread) &&
            init_known(thread, JRT_Thread) &&
            jrt_thread_make_object(thread, "main", NULL, false, false) &&

@@ -70,6 +70,7 @@ static const struct honoured {
     {"ActiveProcessorCount", MEMBER(processors), 4, 0, false, INT32_MIN, INT32_MAX},
     {"BytecodeVerificationLocal", MEMBER(verify_boot), 1, 0, false, NO_LIMIT},
     {"BytecodeVerificationRemote", MEMBER(verify_other), 1, 0, false, NO_LIMIT},
+    {"CompactStrings", MEMBER(wide_strings), 1, 0, true, NO_LIMIT},
     {"CrashOnOutOfMemoryError", MEMBER(crash_on_oom), 1, 0, false, NO_LIMIT},
     {"CreateCoredumpOnCrash", MEMBER(no_core), 1, 0, true, NO_LIMIT},
     {"DisableExplicitGC", MEMBER(no_explicit_gc), 1, 0, false, NO_LIMIT},

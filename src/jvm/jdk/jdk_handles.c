@@ -2,8 +2,11 @@
  * The natives of java.lang.invoke.MethodHandleNatives (jvm-interface.md 6.4): finding members by
  * name, what a MemberName stands for, call sites.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/heap.h"
 #include "jvm/classfile/jcf_flags.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_fast.h"
@@ -48,20 +51,12 @@ static bool no_member(struct jrt_thread *thread, const char *what)
 
 /* ---- descriptors ---- */
 
-struct text {
-    size_t length;
-    char bytes[UINT16_MAX + 1];
-};
-
-static void append(struct text *text, const char *more, size_t length)
+static void append(struct st_buf *text, const char *more, size_t length)
 {
-    if (text->length + length < sizeof text->bytes) {
-        memcpy(text->bytes + text->length, more, length);
-    }
-    text->length += length; /* too long a text gives no symbol */
+    (void)st_buf_append(text, more, length); /* too long a text gives no symbol */
 }
 
-static void append_class(struct text *text, const struct jrt_class *class)
+static void append_class(struct st_buf *text, const struct jrt_class *class)
 {
     static const char letters[JRT_VOID + 1] = {
         [JRT_BOOLEAN] = 'Z', [JRT_CHAR] = 'C', [JRT_FLOAT] = 'F',
@@ -88,7 +83,7 @@ static const struct jrt_class *mirrored(const struct job_object *mirror)
  * long, none, or `known` and no class has yet said such a one. */
 static ST_NOINLINE job_offset_t descriptor_of(const struct job_object *type, bool known)
 {
-    struct text text = {.length = 0};
+    st_auto(buf) struct st_buf text = ST_BUF_HEAP(UINT16_MAX);
     const struct jrt_class *class = jrt_class_of(type);
     if (class == jrt_known.class[JRT_String]) {
         return jrt_string_symbol(type, false);
@@ -106,10 +101,10 @@ static ST_NOINLINE job_offset_t descriptor_of(const struct job_object *type, boo
         append(&text, ")", 1);
         append_class(&text, mirrored(jrt_ref(type, JRT_AT(MethodType, rtype))));
     }
-    if (text.length == 0 || text.length >= sizeof text.bytes) {
+    if (text.length == 0 || st_buf_status(&text) < 0) {
         return 0;
     }
-    return known ? jrt_symbol_find(text.bytes, text.length) : jrt_symbol(text.bytes, text.length);
+    return known ? jrt_symbol_find(text.data, text.length) : jrt_symbol(text.data, text.length);
 }
 
 /* ---- resolve ---- */

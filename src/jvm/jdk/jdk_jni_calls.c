@@ -21,7 +21,7 @@ enum {
     PER_TYPE = 3
 };
 
-enum { ARGUMENT_SLOTS = 256 };
+enum { ARGUMENT_SLOTS = 256, FEW_SLOTS = 8 };
 
 /* Where arguments come from. */
 struct source {
@@ -93,10 +93,10 @@ static struct jrt_method *selected(const struct jrt_class *class, struct jrt_met
                : jrt_virtual_method(class, method);
 }
 
-static union jrt_slot call(struct jrt_thread *thread, jobject receiver, struct jrt_method *method,
-                           bool virtually, struct source *from)
+static union jrt_slot call_with(struct jrt_thread *thread, jobject receiver,
+                                struct jrt_method *method, bool virtually, struct source *from,
+                                union jrt_slot *slots)
 {
-    union jrt_slot slots[ARGUMENT_SLOTS];
     union jrt_slot result = {.word = 0};
     bool fixed = (method->access & JCF_ACC_STATIC) != 0;
     struct jrt_method *target = method;
@@ -119,6 +119,27 @@ static union jrt_slot call(struct jrt_thread *thread, jobject receiver, struct j
         result.word = 0;
     }
     return result;
+}
+
+static ST_NOINLINE union jrt_slot call_many(struct jrt_thread *thread, jobject receiver,
+                                            struct jrt_method *method, bool virtually,
+                                            struct source *from)
+{
+    union jrt_slot slots[ARGUMENT_SLOTS] = {{.word = 0}};
+    return call_with(thread, receiver, method, virtually, from, slots);
+}
+
+/* The frame lasts as long as the call, and what is in it is taken for references: it is small, and
+ * nothing of earlier calls stays in it. */
+static ST_NOINLINE union jrt_slot call(struct jrt_thread *thread, jobject receiver,
+                                       struct jrt_method *method, bool virtually,
+                                       struct source *from)
+{
+    if (method->arg_slots > FEW_SLOTS) {
+        return call_many(thread, receiver, method, virtually, from);
+    }
+    union jrt_slot slots[FEW_SLOTS] = {{.word = 0}};
+    return call_with(thread, receiver, method, virtually, from, slots);
 }
 
 union jrt_slot jdk_call_list(struct jrt_thread *thread, jobject receiver, jmethodID method,

@@ -26,7 +26,7 @@
 
 enum {
     STACK_DEFAULT = 1 << 20,
-    STACK_MIN = 144 << 10, /* HotSpot says 136: less does not get through the library's start */
+    STACK_MIN = 136 << 10,
     TRACE_DEPTH = 1024,
     HEAP_MIN = 8 << 20,
     HEAP_LEAST = 2 << 20,

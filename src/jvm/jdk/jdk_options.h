@@ -41,6 +41,7 @@ struct jdk_options {
     bool printed;        /* -Xlog:help, -Xinternalversion: that was it, what follows is not read */
     bool reduce_signals; /* -Xrs */
     bool crash_on_oom;   /* -XX:+CrashOnOutOfMemoryError */
+    bool wide_strings;   /* -XX:-CompactStrings */
     bool no_core;        /* -XX:-CreateCoredumpOnCrash: a crash exits with 1 */
     bool no_explicit_gc; /* -XX:+DisableExplicitGC: System.gc() does nothing */
     char *on_oom;        /* -XX:OnOutOfMemoryError: commands; NULL: none */

@@ -4,8 +4,10 @@
  */
 #include "jvm/jdk/jdk_reflect.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/heap.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_file.h"
@@ -39,7 +41,11 @@ struct job_object *jdk_bytes(struct jrt_thread *thread, const struct jrt_class *
 struct job_object *jdk_dotted(struct jrt_thread *thread, job_offset_t symbol)
 {
     const struct jrt_symbol *name = jrt_symbol_at(symbol);
-    char text[UINT16_MAX + 1];
+    st_auto(free) char *text = malloc(name->length + 1u);
+    if (text == NULL) {
+        (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
+        return NULL;
+    }
     for (uint32_t i = 0; i < name->length; i++) {
         text[i] = name->text[i] == '/' ? '.' : name->text[i];
     }

@@ -236,6 +236,7 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
                                         .find_native = jdk_find_native,
                                         .find_leaf = jis_find,
                                         .fatal = jdk_crash,
+                                        .wide_strings = from->wide_strings,
                                         .leaves = jis_leaves};
 }
 

@@ -2,8 +2,10 @@
  * JVM_ functions of java.lang.reflect: members as objects, calls by reflection
  * (jvm-interface.md 2.4).
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/heap.h"
 #include "jvm/classfile/jcf_flags.h"
 #include "jvm/jdk/jdk.h"
 #include "jvm/jdk/jdk_convert.h"
@@ -21,6 +23,7 @@
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
+/* Written before they are used: what is in a frame of C is taken for references. */
 enum { ARGUMENT_SLOTS = 256 };
 
 static jobject local_array(struct jrt_thread *thread, struct job_array *array)
@@ -133,8 +136,13 @@ jobject JVM_GetClassDeclaredFields(JNIEnv *env, jclass of, jboolean public_only)
 static struct job_object *accessor_of(struct jrt_thread *thread, const struct jrt_class *class,
                                       job_offset_t name, job_offset_t type)
 {
-    char descriptor[UINT16_MAX + 3] = "()";
     const struct jrt_symbol *text = jrt_symbol_at(type);
+    st_auto(free) char *descriptor = malloc(text->length + 2u);
+    if (descriptor == NULL) {
+        (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
+        return NULL;
+    }
+    memcpy(descriptor, "()", 2);
     memcpy(descriptor + 2, text->text, text->length);
     job_offset_t symbol = jrt_symbol_find(descriptor, text->length + 2u);
     struct jrt_method *method = symbol != 0 ? jrt_declared_method(class, name, symbol) : NULL;
@@ -375,7 +383,7 @@ static struct job_object *invoke_method(struct jrt_thread *thread,
                                         const struct job_object *receiver,
                                         const struct job_array *arguments)
 {
-    union jrt_slot slots[ARGUMENT_SLOTS];
+    union jrt_slot slots[ARGUMENT_SLOTS] = {{.word = 0}};
     union jrt_slot result = {.word = 0};
     struct jrt_method *method = jdk_reflected_method(reflected);
     if (method == NULL) {
@@ -421,7 +429,7 @@ static struct job_object *new_instance(struct jrt_thread *thread,
                                        const struct job_object *reflected,
                                        const struct job_array *arguments)
 {
-    union jrt_slot slots[ARGUMENT_SLOTS];
+    union jrt_slot slots[ARGUMENT_SLOTS] = {{.word = 0}};
     union jrt_slot nothing = {.word = 0};
     struct jrt_method *constructor = jdk_reflected_method(reflected);
     if (constructor == NULL) {

@@ -2,8 +2,10 @@
  * Array classes (JVMS 17 5.3.3), made when they are first asked for, and the primitive types.
  * An array class belongs to the loader of its innermost element's class and lives as long.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/heap.h"
 #include "base/print.h"
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_define_priv.h"
@@ -140,10 +142,11 @@ void jrt_complete_arrays(void)
 static job_offset_t array_name(const struct jrt_class *element)
 {
     const struct jrt_symbol *name = jrt_symbol_at(element->name);
-    char text[UINT16_MAX + 4];
+    size_t size = name->length + 4u;
+    st_auto(free) char *text = malloc(size);
     bool nested = (element->flags & JRT_CLASS_ARRAY) != 0;
-    size_t length = st_snprintf(text, sizeof(text), nested ? "[%s" : "[L%s;", name->text);
-    return length < sizeof(text) ? jrt_symbol(text, length) : 0;
+    return text ? jrt_symbol(text, st_snprintf(text, size, nested ? "[%s" : "[L%s;", name->text))
+                : 0;
 }
 
 struct jrt_class *jrt_array_class(struct jrt_thread *thread, struct jrt_class *element)

@@ -3,12 +3,15 @@
  */
 #include <stdarg.h>
 
+#include "base/assert.h"
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
-enum { ARG_SLOTS = 255 }; /* the most that a method has (JVMS 17 4.11) */
+/* More than any method has that the machine calls. Few, and all written: the frame lasts as long as
+ * the call, and what is in it is taken for references. */
+enum { ARG_SLOTS = 24 };
 
 const struct jrt_exec *jrt_exec;
 
@@ -28,10 +31,11 @@ static const char *after(const char *at)
 
 bool jrt_call(struct jrt_thread *thread, struct jrt_method *method, union jrt_slot *ret_result, ...)
 {
-    union jrt_slot args[ARG_SLOTS + 1];
+    union jrt_slot args[ARG_SLOTS] = {{0}};
     union jrt_slot ignored = {0};
     uint32_t slot = 0;
     va_list list;
+    ST_CHECK(method->arg_slots <= ARG_SLOTS);
     va_start(list, ret_result);
     if (!(method->access & JCF_ACC_STATIC)) {
         args[slot++].word = job_to_ref(va_arg(list, struct job_object *)).word;

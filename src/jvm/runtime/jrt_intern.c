@@ -11,6 +11,7 @@
 #include "jvm/runtime/jrt_string_priv.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
+#include "jvm/runtime/jrt_vm.h"
 
 enum { FIRST_ENTRIES = 1 << 12 };
 
@@ -129,6 +130,7 @@ struct job_object *jrt_intern_symbol(struct jrt_thread *thread, job_offset_t sym
     const uint8_t *utf8 = (const uint8_t *)text->text;
     bool latin1;
     size_t count = jcf_utf8_units(utf8, text->length, &latin1);
+    latin1 = latin1 && !jrt_options.wide_strings;
     uint16_t small[256];
     uint16_t *units = count <= ST_COUNT(small) ? small : malloc(count * 2);
     if (!units) {

@@ -1,6 +1,9 @@
 /*
  * Lines of stack traces.
  */
+#include <stdlib.h>
+
+#include "base/heap.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_file.h"
@@ -11,6 +14,7 @@
 #include "jvm/runtime/jrt_stack.h"
 #include "jvm/runtime/jrt_string.h"
 #include "jvm/runtime/jrt_symbol.h"
+#include "jvm/runtime/jrt_throw.h"
 
 int32_t jrt_line_number(const struct jrt_method *method, uint32_t bytecode_index)
 {
@@ -54,9 +58,12 @@ bool jrt_fill_element(struct jrt_thread *thread, struct job_object *element,
                       struct jrt_method *method, uint32_t bytecode_index)
 {
     struct jrt_class *class = jrt_class_at(method->class_at);
-    char name[UINT16_MAX + 1];
-    jrt_external_name(class, name, sizeof(name));
-    struct job_object *string = jrt_string_of(thread, name);
+    uint32_t size = jrt_symbol_at(class->name)->length + 1u;
+    st_auto(free) char *name = malloc(size);
+    if (!name) {
+        return jrt_throw_oom(thread, JRT_OOM_HEAP);
+    }
+    struct job_object *string = jrt_string_of(thread, jrt_external_name(class, name, size));
     string = string ? jrt_intern(thread, string) : NULL;
     if (!string) {
         return false;

@@ -7,8 +7,10 @@
 #include "jvm/runtime/jrt_loader.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/heap.h"
 #include "base/print.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_class_priv.h"
@@ -507,7 +509,11 @@ static struct jrt_class *record(struct jrt_thread *thread, struct jrt_loader *lo
 static struct job_object *dotted_name(struct jrt_thread *thread, job_offset_t name)
 {
     const struct jrt_symbol *symbol = jrt_symbol_at(name);
-    char text[UINT16_MAX + 1];
+    st_auto(free) char *text = malloc(symbol->length + 1u);
+    if (!text) {
+        (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
+        return NULL;
+    }
     for (uint32_t i = 0; i <= symbol->length; i++) {
         text[i] = symbol->text[i] == '/' ? '.' : symbol->text[i];
     }

@@ -1,5 +1,6 @@
 /*
- * Strings made and read: every char below 256 makes a Latin-1 string, as the library expects.
+ * Strings made and read: chars that are all below 256 make a Latin-1 string, as the library
+ * expects (with -XX:-CompactStrings: none).
  */
 #include "jvm/runtime/jrt_string.h"
 
@@ -13,6 +14,7 @@
 #include "jvm/runtime/jrt_string_priv.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
+#include "jvm/runtime/jrt_vm.h"
 
 enum { LATIN1 = 0, UTF16 = 1 };
 
@@ -40,6 +42,7 @@ struct job_object *jrt_string(struct jrt_thread *thread, const char *modified_ut
     const uint8_t *text = (const uint8_t *)modified_utf8;
     bool latin1;
     size_t units = jcf_utf8_units(text, length, &latin1);
+    latin1 = latin1 && !jrt_options.wide_strings;
     uint8_t *bytes;
     struct job_object *string = make(thread, units, latin1 ? LATIN1 : UTF16, &bytes);
     if (string && latin1) {
@@ -61,9 +64,10 @@ struct job_object *jrt_string_utf16(struct jrt_thread *thread, const uint16_t *c
     for (int32_t i = 0; i < count; i++) {
         all |= chars[i];
     }
+    bool latin1 = all < 256 && !jrt_options.wide_strings;
     uint8_t *bytes;
-    struct job_object *string = make(thread, (size_t)count, all < 256 ? LATIN1 : UTF16, &bytes);
-    if (string && all >= 256) {
+    struct job_object *string = make(thread, (size_t)count, latin1 ? LATIN1 : UTF16, &bytes);
+    if (string && !latin1) {
         memcpy(bytes, chars, (size_t)count * 2);
     } else if (string) {
         for (int32_t i = 0; i < count; i++) {

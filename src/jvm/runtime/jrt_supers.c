@@ -2,8 +2,10 @@
  * Superclass and superinterfaces of a class that is being made (JVMS 17 5.3.5): loaded, checked,
  * and put down so that subtypes are found quickly. Also what is like it: package, hidden name.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/heap.h"
 #include "base/print.h"
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_define_priv.h"
@@ -410,13 +412,15 @@ job_offset_t jrt_package_name(job_offset_t class_name)
 
 job_offset_t jrt_hidden_name(struct jrt_building *b, struct jcf_text name)
 {
-    char text[UINT16_MAX + 1];
+    enum { SUFFIX = 32 };
     b->serial = jrt_next_hidden_serial();
-    if (name.length > sizeof(text) - 32) {
+    st_auto(free) char *text =
+        name.length <= UINT16_MAX - SUFFIX ? malloc(name.length + SUFFIX) : NULL;
+    if (!text) {
         return 0;
     }
     memcpy(text, name.data, name.length);
-    int more = st_snprintf(text + name.length, 32, "+0x%016x", b->serial);
+    int more = st_snprintf(text + name.length, SUFFIX, "+0x%016x", b->serial);
     uint16_t length = (uint16_t)(name.length + (size_t)more);
     if (!b->memory) {
         return jrt_symbol(text, length);

@@ -26,9 +26,9 @@
 #include "os/os_time.h"
 
 enum {
-    NATIVE_RESERVE =
-        128 << 10, /* of the native stack, for C and libraries that are entered at the limit */
-    JAVA_RESERVE_SLOTS = 256, /* of the Java stack, for handling the overflow itself */
+    NATIVE_RESERVE = 128 << 10, /* of the native stack, for C and libraries that are entered at the
+                                   limit; at most half of it */
+    JAVA_RESERVE_SLOTS = 256,   /* of the Java stack, for handling the overflow itself */
     STOP_WAIT_NS = 100000 /* between looks at a thread that may have gone to native code unseen */
 };
 
@@ -300,7 +300,8 @@ static int fill_in(struct jrt_thread *thread, size_t stack_bytes)
         return r;
     }
     thread->jni = jrt_options.jni;
-    thread->native_limit = low + NATIVE_RESERVE;
+    thread->native_limit =
+        low + ST_MIN((size_t)NATIVE_RESERVE, (size_t)(thread->native_base - low) / 2);
     thread->os_id = os_thread_id();
     thread->hash_seed = ((uint64_t)thread->number << 32) ^ (uint64_t)os_monotonic_ns();
     thread->locals = jrt_locals_new();

@@ -14,6 +14,7 @@ struct jrt_options {
     bool verify_heap;
     bool verify_boot, verify_other; /* BytecodeVerificationLocal, Remote */
     bool preview;
+    bool wide_strings; /* -XX:-CompactStrings: all strings are UTF-16 */
     bool log_class, log_unload, log_gc, log_init;
     uint32_t trace_depth; /* MaxJavaStackTraceDepth, 1024 */
     struct jrt_boot_path boot;

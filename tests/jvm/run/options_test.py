@@ -23,7 +23,7 @@ REFUSED = """
 -XX:MaxHeapSize=  -XX:MaxHeapSiz=3m  -XX:UseZGCC=3  -XX:ErrorFile  -XX:ParallelGCThreads=x  -XX:ParallelGCThreads=-1
 -XX:ParallelGCThreads=99999999999999999999  -XX:+PrintInlining  -XX:PrintInlining  -XX:+UseEpsilonGC  -XX:+UseConcMarkSweepGC
 -XX:MaxPermSize=3m  -XX:MaxRAMPercentage=200  -XX:MaxRAMPercentage=x  -XX:MaxJavaStackTraceDepth=-3  -XX:ActiveProcessorCount=x
--XX:ThreadStackSize=9999999999  -XX:+DefaultMaxRAMFraction  -XX:CreateMinidumpOnCrash=1  -XX:MaxRAMFraction=x  -Xss2g  -Xmx0  -Xmx1x
+-XX:ThreadStackSize=9999999999  -XX:+DefaultMaxRAMFraction  -XX:CreateMinidumpOnCrash=1  -XX:MaxRAMFraction=x  -Xss2g  -Xss135k  -Xmx0  -Xmx1x
 -Xmx1m  -Xms1k  -Xmnx  -Foo  -Xcheck:foo  -Xshare:foo  -Xbootclasspath:foo  -Xbootclasspath/p:foo  -Xverify:foo  -Xincgc
 -Djava.ext.dirs=/x  -Djava.endorsed.dirs=/x  --add-modules=nope  --patch-module=foo  --add-opens=foo  -XX:Flags=/none
 -XX:VMOptionsFile=/none  -XX:VMOptionsFile=/  -XX:VMOptionsFile=nested  -XX:MaxRAMPercentage=5e-1  -XX:MaxRAMPercentage=nan
@@ -39,6 +39,7 @@ TAKEN = """
 -XX:#+Foo
 -XX:ErrorFile=
 -XX:ThreadStackSize=0
+-XX:ThreadStackSize=136 -XX:-CompactStrings -XX:-CreateCoredumpOnCrash
 -XX:+PrintVMOptions -XX:ActiveProcessorCount=0
 -XX:+AssertOnSuspendWaitFailure
 -XX:MaxRAMFraction=2

@@ -22,6 +22,7 @@ BEANS = ["--add-opens=java.management/sun.management=ALL-UNNAMED", "--add-opens=
 RUNS = [
     ("basics", ["-Xmx64m"], ["Basics"]),
     ("basics_stressed", ["-Xmx64m", "-XX:GCStress=5000"], ["Basics"]),
+    ("basics_wide", ["-Xmx64m", "-XX:-CompactStrings"], ["Basics"]),
     ("hello_at_each_allocation", ["-Xmx32m", "-XX:GCStress=1"], ["Hello"]),
     ("allocations", ["-Xmx32m"], ["Allocations"]),
     ("allocations_stressed", ["-Xmx32m", "-XX:GCStress=50"], ["Allocations"]),
