@@ -163,6 +163,18 @@ static bool init_loaders(struct jrt_thread *thread)
     return system_loader != NULL || jrt_throw_oom(thread, JRT_OOM_HEAP);
 }
 
+bool jdk_start_agent(struct jrt_thread *thread)
+{
+    union jrt_slot nothing = {.word = 0};
+    struct jrt_class *class = jrt_load_class(thread, jrt_loader_of(thread, jdk_system_loader()),
+                                             jrt_symbol_of("jdk/internal/agent/Agent"));
+    struct jrt_method *start =
+        class != NULL && jrt_init_class(thread, class)
+            ? jrt_declared_method(class, jrt_symbol_of("startAgent"), jrt_symbol_of("()V"))
+            : NULL;
+    return start != NULL && jrt_exec->call(thread, start, &nothing, &nothing);
+}
+
 bool jdk_boot(struct jrt_thread *thread, bool log)
 {
     return init_language(thread) && jdk_signals_start(thread) && init_invoke(thread) &&

@@ -80,6 +80,7 @@ static const struct honoured {
     {"InitialHeapSize", MEMBER(heap_min), 8, 0, false, NO_LIMIT},
     {"InitialRAMFraction", MEMBER(initial_ram_fraction), 8, 0, false, 1, UNSIGNED_MOST},
     {"InitialRAMPercentage", MEMBER(initial_ram_percent), 8, 0, false, 0, 100},
+    {"ManagementServer", MEMBER(management_agent), 1, 0, false, NO_LIMIT},
     {"MaxDirectMemorySize", MEMBER(max_direct_bytes), 8, 0, false, 0, INT64_MAX},
     {"MaxHeapSize", MEMBER(heap_max), 8, 0, false, NO_LIMIT},
     {"MaxJavaStackTraceDepth", MEMBER(trace_depth), 4, 0, false, 0, 1073741823},
@@ -109,9 +110,10 @@ static_assert(ST_COUNT(honoured) <= 64, "a bit of given_flags for each");
 static const struct {
     const char *name, *what;
 } absent[] = {
-    {"HeapDumpAfterFullGC", "heap dumps are"},        {"HeapDumpBeforeFullGC", "heap dumps are"},
-    {"HeapDumpOnOutOfMemoryError", "heap dumps are"}, {"FlightRecorder", "flight recording is"},
-    {"ManagementServer", "the management agent is"},
+    {"HeapDumpAfterFullGC", "heap dumps are"},
+    {"HeapDumpBeforeFullGC", "heap dumps are"},
+    {"HeapDumpOnOutOfMemoryError", "heap dumps are"},
+    {"FlightRecorder", "flight recording is"},
 };
 
 /* ---- names ---- */

@@ -219,6 +219,7 @@ static void warn_reserved(struct parser *p)
 
 static int define_key(struct parser *p, const char *option, const char *key, const char *value)
 {
+    static const char management[] = "com.sun.management";
     bool empty = *value == '\0' || strcmp(value, "\"\"") == 0;
     if (is_reserved(key)) {
         warn_reserved(p);
@@ -232,6 +233,10 @@ static int define_key(struct parser *p, const char *option, const char *key, con
                        "%s is not supported. Endorsed standards and standalone APIs\n"
                        "in modular form will be supported via the concept of upgradeable modules.",
                        option);
+    }
+    if (strncmp(key, management, sizeof management - 1) == 0) {
+        p->to->management_agent = true;
+        jdk_flag_given(p->to, "ManagementServer");
     }
     return jdk_property_set(p->to, key, value, true);
 }
@@ -711,6 +716,9 @@ static int check_sizes(struct jdk_options *options, struct st_err *err)
 static int conclude(struct parser *p)
 {
     int r = log_flags(p);
+    if (r >= 0 && p->to->management_agent) {
+        r = add_modules(p, NULL, "jdk.management.agent");
+    }
     if (r >= 0 && (p->flags.collectors & (p->flags.collectors - 1)) != 0) {
         r = st_fail(p->err, ST_ELIMIT, "Multiple garbage collectors selected");
     }

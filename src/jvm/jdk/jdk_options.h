@@ -40,12 +40,13 @@ struct jdk_options {
     bool print_gc, print_gc_details; /* the old names of -Xlog:gc */
     bool printed;        /* -Xlog:help, -Xinternalversion: that was it, what follows is not read */
     bool reduce_signals; /* -Xrs */
-    bool crash_on_oom;   /* -XX:+CrashOnOutOfMemoryError */
-    bool wide_strings;   /* -XX:-CompactStrings */
-    bool no_core;        /* -XX:-CreateCoredumpOnCrash: a crash exits with 1 */
-    bool no_explicit_gc; /* -XX:+DisableExplicitGC: System.gc() does nothing */
-    char *on_oom;        /* -XX:OnOutOfMemoryError: commands; NULL: none */
-    bool exit_on_oom;    /* -XX:+ExitOnOutOfMemoryError */
+    bool management_agent;  /* -XX:+ManagementServer, -Dcom.sun.management... */
+    bool crash_on_oom;      /* -XX:+CrashOnOutOfMemoryError */
+    bool wide_strings;      /* -XX:-CompactStrings */
+    bool no_core;           /* -XX:-CreateCoredumpOnCrash: a crash exits with 1 */
+    bool no_explicit_gc;    /* -XX:+DisableExplicitGC: System.gc() does nothing */
+    char *on_oom;           /* -XX:OnOutOfMemoryError: commands; NULL: none */
+    bool exit_on_oom;       /* -XX:+ExitOnOutOfMemoryError */
     bool system_assertions; /* -esa */
     bool show_code_details; /* helpful NullPointerException messages */
     uint32_t trace_depth;

@@ -292,6 +292,9 @@ static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *argume
     if (!jdk_boot(thread, jdk_log_wants("init"))) {
         fail_to_start(thread, NULL);
     }
+    if (jdk_options.management_agent && !jdk_start_agent(thread)) {
+        jdk_exit(1); /* it has said why */
+    }
     *ret_vm = &java_vm;
     *ret_env = &thread->jni;
     jrt_to_native(thread);

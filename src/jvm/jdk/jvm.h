@@ -39,6 +39,7 @@ void JVM_GC(void);
 jlong JVM_TotalMemory(void);
 jlong JVM_FreeMemory(void);
 jlong JVM_MaxMemory(void);
+jlong JVM_MaxObjectInspectionAge(void);
 jint JVM_ActiveProcessorCount(void);
 jboolean JVM_IsUseContainerSupport(void);
 jboolean JVM_SupportsCX8(void);

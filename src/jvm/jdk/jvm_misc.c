@@ -247,6 +247,16 @@ jlong JVM_MaxMemory(void)
     return (jlong)stats.heap.max_bytes;
 }
 
+/* In ms: how long ago the whole heap was looked at, which every collection does. RMI asks. */
+jlong JVM_MaxObjectInspectionAge(void)
+{
+    struct jgc_stats stats;
+    jgc_get_stats(&stats);
+    uint64_t age =
+        stats.last_finished_ns != 0 ? os_monotonic_ns() - stats.last_finished_ns : jdk_uptime_ns();
+    return (jlong)(age / 1000000);
+}
+
 jint JVM_ActiveProcessorCount(void)
 {
     return jdk_processors();

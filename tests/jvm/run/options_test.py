@@ -6,6 +6,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -78,7 +79,7 @@ class Options(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="strata-options-")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        jvm_lab.compile_programs(cls.folder, "Hello.java", "Options.java")
+        jvm_lab.compile_programs(cls.folder, "Hello.java", "Options.java", "Agent.java")
 
     def ours(self, *words, **variables):
         return jvm_lab.run([f"{jvm_lab.JDK}/bin/java", f"-XXaltjvm={FOLDER}"], words, self.folder, {**jvm_lab.sanitizer(FOLDER), **variables})
@@ -161,6 +162,14 @@ class Options(unittest.TestCase):
             tables = ["".join(re.findall(r'"(.*)"', text)).split() for text in re.findall(r"\[\] =\n(.*?);", file.read(), re.S)]
         self.assertEqual(tables, [re.search(f"Available {what}: (?:, )?(.*)", listed)[1].split(", ") for what in ("log tags", "tag sets")])
 
+    def test_the_management_agent_listens(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        agent = "-Dcom.sun.management.jmxremote"
+        self.same(f"{agent}.port={port}", f"{agent}.authenticate=false", f"{agent}.ssl=false", "-Djava.rmi.server.hostname=localhost", "Agent")
+        self.same(f"{agent}.port=x", "Hello")
+
     def test_versions(self):
         self.assertRegex(self.ours("-Xinternalversion")[1], rf"^{OURS} \(\d+\.\d+\.\d+\) for linux-amd64, ")
         for option in ("-version", "--version", "-showversion", "--show-version", "-fullversion"):
@@ -168,6 +177,14 @@ class Options(unittest.TestCase):
             last = re.compile(r"(64-Bit |VM).*\n")
             self.assertEqual((ours[0], *(last.sub("VM\n", text.replace(OURS, "VM")) for text in ours[1:])),
                              (theirs[0], *(last.sub("VM\n", text) for text in theirs[1:])), option)
+
+    def test_what_the_jdks_libraries_import_is_there(self):
+        def names(which, *libraries):
+            printed = subprocess.run(["nm", "-D", which, *libraries], capture_output=True, text=True, check=True).stdout
+            return set(re.findall(r"(?m) [TU] ((?:JVM|JNI|jio)_\w+)", printed))
+
+        libraries = [os.path.join(jvm_lab.JDK, "lib", name) for name in os.listdir(f"{jvm_lab.JDK}/lib") if name.endswith(".so")]
+        self.assertEqual(names("-u", *libraries) - names("--defined-only", f"{FOLDER}/libjvm.so"), set())
 
     def test_all_of_hotspots_flags_are_known(self):
         words = ["-XX:+UnlockDiagnosticVMOptions", "-XX:+UnlockExperimentalVMOptions", "-XX:+PrintFlagsFinal", "-version"]
