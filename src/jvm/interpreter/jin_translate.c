@@ -103,14 +103,20 @@ static enum jin_op fused_compare(const struct jin_translator *t, enum jin_op com
 
 static void keep_state(struct jin_translator *t, uint32_t target);
 
+/* Before an instruction that may go back: every loop stops when it is asked to. */
+static void poll_here(struct jin_translator *t)
+{
+    jin_place_here(t);
+    (void)jin_emit(t, JIN_POLL, 0, 0, 0);
+}
+
 /* A conditional branch. Operands were popped, the rest of the stack flushed. */
 static void branch(struct jin_translator *t, enum jin_op op, uint32_t a, uint32_t b,
                    uint32_t target)
 {
     keep_state(t, target);
     if (target <= t->at) {
-        jin_place_here(t);
-        (void)jin_emit(t, JIN_POLL, 0, 0, 0);
+        poll_here(t);
     }
     if (!t->long_branches) {
         jin_fixup(t, jin_emit(t, op, a, b, 0), target, 0, false);
@@ -282,11 +288,23 @@ static void jump(struct jin_translator *t, uint32_t target)
     jin_fixup(t, jin_emit(t, back ? JIN_GOTO_BACK : JIN_GOTO, 0, 0, 0), target, 0, true);
 }
 
+static bool goes_back(const struct jin_translator *t, const struct jcf_insn *insn)
+{
+    bool back = insn->value <= 0;
+    for (uint32_t i = 0; i < insn->count && !back; i++) {
+        back = jcf_switch_entry(t->code, insn, i).distance <= 0;
+    }
+    return back;
+}
+
 static void switch_op(struct jin_translator *t, const struct jcf_insn *insn)
 {
     jin_flush(t, 1);
     struct jin_operand key = jin_pop(t, 1);
     uint32_t slot = jin_slot(t, &key);
+    if (goes_back(t, insn)) {
+        poll_here(t);
+    }
     uint32_t site = jin_site(t, 0, 0);
     bool table = insn->op == JCF_OP_TABLESWITCH;
     uint32_t words = t->word_count;

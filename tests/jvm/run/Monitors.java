@@ -232,36 +232,72 @@ public class Monitors {
         });
     }
 
-    /** A handler that throws to itself for ever keeps nobody from stopping the world. */
-    static void circle() throws Exception {
-        Method method = made(0, to -> {
-            Label from = new Label();
-            Label until = new Label();
-            to.visitInsn(ACONST_NULL);
-            to.visitTypeInsn(CHECKCAST, "java/lang/Throwable");
-            to.visitLabel(from);
-            to.visitInsn(ATHROW);
-            to.visitLabel(until);
-            to.visitTryCatchBlock(from, until, from, null);
-        });
+    /** Whatever goes round for ever keeps nobody from stopping the world. */
+    static void circle(String what, Consumer<MethodVisitor> body) throws Exception {
+        Method method = made(0, body);
         Thread thread = new Thread(() -> {
             try {
                 method.invoke(null, null, null);
             } catch (ReflectiveOperationException e) {
-                System.out.println(e);
+                System.out.println(what + " ended by " + e.getCause());
             }
         });
         thread.setDaemon(true);
         thread.start();
-        Thread.sleep(50);
+        while (thread.getStackTrace().length == 0 || !thread.getStackTrace()[0].getMethodName().equals("run")) {
+            Thread.sleep(1);
+        }
         System.gc();
-        System.out.println("circle: " + thread.isAlive() + " " + thread.getStackTrace()[0].getMethodName());
+        System.out.println("circle by " + what + ": " + thread.isAlive() + " " + thread.getStackTrace()[0].getMethodName());
+        thread.stop();
+        thread.join();
+    }
+
+    static void circles() throws Exception {
+        circle("a handler", to -> {
+            Label from = new Label();
+            Label until = new Label();
+            to.visitInsn(ACONST_NULL);
+            to.visitTypeInsn(CHECKCAST, "java/lang/ClassCastException");
+            to.visitLabel(from);
+            to.visitInsn(ATHROW);
+            to.visitLabel(until);
+            to.visitTryCatchBlock(from, until, from, "java/lang/ClassCastException");
+            to.visitTryCatchBlock(from, until, from, "java/lang/NullPointerException");
+        });
+        circle("goto", to -> {
+            Label again = new Label();
+            to.visitLabel(again);
+            to.visitJumpInsn(GOTO, again);
+        });
+        circle("a conditional branch", to -> {
+            Label again = new Label();
+            to.visitLabel(again);
+            to.visitInsn(ICONST_0);
+            to.visitJumpInsn(IFEQ, again);
+            to.visitInsn(RETURN);
+        });
+        circle("tableswitch", to -> {
+            Label again = new Label();
+            to.visitLabel(again);
+            to.visitInsn(ICONST_0);
+            to.visitTableSwitchInsn(0, 1, again, again, again);
+        });
+        circle("lookupswitch", to -> {
+            Label again = new Label();
+            Label end = new Label();
+            to.visitLabel(again);
+            to.visitInsn(ICONST_4);
+            to.visitLookupSwitchInsn(end, new int[] {4}, new Label[] {again});
+            to.visitLabel(end);
+            to.visitInsn(RETURN);
+        });
     }
 
     public static void main(String[] arguments) throws Exception {
         ends();
         handlers();
         methods();
-        circle();
+        circles();
     }
 }
