@@ -39,10 +39,10 @@ static inline bool jrt_held_take(struct jrt_thread *thread, const union jrt_slot
                                  const struct job_object *object)
 {
     struct jrt_held entry = jrt_held_entry(thread, fp, object);
-    const struct jrt_held *last = thread->held + thread->held_count - 1;
-    if (thread->held_count != 0 && last->frame == entry.frame &&
-        last->object.word == entry.object.word) {
-        thread->held_count--;
+    uint32_t last = thread->held_count - 1;
+    if (thread->held_count != 0 && thread->held[last].frame == entry.frame &&
+        thread->held[last].object.word == entry.object.word) {
+        thread->held_count = last;
         return true;
     }
     return jrt_held_take_lower(thread, &entry);
