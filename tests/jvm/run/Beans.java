@@ -224,9 +224,9 @@ public class Beans {
             }
         }, "other");
         holdClass(other);
+        other.join();
         nested(new StringBuilder(), 2);
         waiting();
-        other.join();
         deadlock();
     }
 }
