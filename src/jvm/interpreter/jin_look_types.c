@@ -91,7 +91,7 @@ static void set_local(struct flow *f, uint32_t index, enum jin_cell cell)
         f->failed = true;
         return;
     }
-    if (locals[index] == JIN_CELL_WIDE_END) {
+    if (index > 0 && locals[index] == JIN_CELL_WIDE_END) {
         locals[index - 1] = JIN_CELL_NOTHING;
     }
     if (index + slots < count && locals[index + slots] == JIN_CELL_WIDE_END) {
