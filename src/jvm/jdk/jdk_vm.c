@@ -212,6 +212,7 @@ static void runtime_options(const struct jdk_options *from, struct jrt_options *
     *ret_options = (struct jrt_options){.heap_min = from->heap_min,
                                         .heap_max = from->heap_max,
                                         .java_stack_bytes = from->stack_bytes,
+                                        .processors = (uint32_t)jdk_processors(),
                                         .stress_every = from->stress_every,
                                         .verify_heap = from->verify_heap,
                                         .verify_boot = from->verify_boot,

@@ -4,7 +4,9 @@
  * An inflated monitor's `owner` word is a futex: 0 free, the owner's number, CONTENDED besides if
  * somebody may sleep on it. Waiters of Object.wait stand in a list that only the owner changes;
  * each sleeps on its thread's `wake` word until its entry says notified, the time is over or the
- * thread is interrupted.
+ * thread is interrupted. Before it sleeps it spins, for as long as that has been of use to its
+ * thread: threads that hand each other work do so faster than a sleeper is woken. Who is parked
+ * does not spin: its lock is in Java code, which spins where it is of use.
  *
  * A monitor stays bound to its object until the world is stopped, and `users` counts threads that
  * are on their way into it, so an index read from a header stays good for a thread that is not
@@ -20,6 +22,7 @@
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_throw.h"
+#include "jvm/runtime/jrt_vm.h"
 #include "os/os_thread.h"
 #include "os/os_time.h"
 
@@ -27,8 +30,10 @@ enum {
     CONTENDED = 1u << 31,
     CHUNK_BITS = 8,
     CHUNK = 1 << CHUNK_BITS,
-    CHUNKS = 1 << 16, /* 16 million monitors */
-    SPINS = 40
+    CHUNKS = 1 << 16,  /* 16 million monitors */
+    SPINS = 40,        /* of one who enters */
+    SPINS_LEAST = 64,  /* of one who waits, and where it begins */
+    SPINS_MOST = 1024, /* some 15 us */
 };
 
 struct waiter {
@@ -194,7 +199,9 @@ static void enter_contended(struct jrt_thread *thread, struct monitor *monitor,
 static void wake(struct jrt_thread *thread)
 {
     __atomic_add_fetch(&thread->wake, 1, __ATOMIC_SEQ_CST);
-    os_futex_wake(&thread->wake, 1);
+    if (__atomic_load_n(&thread->asleep, __ATOMIC_SEQ_CST)) {
+        os_futex_wake(&thread->wake, 1);
+    }
 }
 
 /* Wakes who was notified, the first when the monitor is free: sooner it would only sleep again. A
@@ -403,11 +410,13 @@ static void sleep_once(struct jrt_thread *thread, uint32_t seen, bool realtime, 
 {
     uint32_t state = thread->state;
     jrt_to_native(thread);
+    __atomic_store_n(&thread->asleep, 1, __ATOMIC_SEQ_CST);
     if (deadline == INT64_MAX) {
         os_futex_wait(&thread->wake, seen);
     } else {
         os_futex_wait_until(&thread->wake, seen, realtime, deadline);
     }
+    __atomic_store_n(&thread->asleep, 0, __ATOMIC_RELAXED);
     jrt_to_vm(thread);
     __atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
 }
@@ -431,6 +440,24 @@ static void remove_waiter(struct monitor *monitor, struct waiter *waiter)
     }
 }
 
+/* Whether the thread was woken while it spun, in VM: the world waits that long for it. */
+static bool spin(struct jrt_thread *thread, uint32_t seen)
+{
+    uint32_t spins = ST_MAX(thread->spins, (uint32_t)SPINS_LEAST);
+    if (jrt_options.processors < 2) {
+        return false;
+    }
+    for (uint32_t i = 0; i < spins; i++) {
+        if (__atomic_load_n(&thread->wake, __ATOMIC_ACQUIRE) != seen) {
+            thread->spins = ST_MIN(spins * 2, (uint32_t)SPINS_MOST);
+            return true;
+        }
+        __builtin_ia32_pause();
+    }
+    thread->spins = spins / 2;
+    return false;
+}
+
 /* Until notified, the deadline or an interrupt. */
 static void wait_for_notify(struct jrt_thread *thread, const struct waiter *waiter,
                             int64_t deadline)
@@ -441,7 +468,9 @@ static void wait_for_notify(struct jrt_thread *thread, const struct waiter *wait
             (deadline != INT64_MAX && (int64_t)os_monotonic_ns() >= deadline)) {
             return;
         }
-        sleep_once(thread, seen, false, deadline);
+        if (!spin(thread, seen)) {
+            sleep_once(thread, seen, false, deadline);
+        }
     }
 }
 

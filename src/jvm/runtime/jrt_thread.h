@@ -112,12 +112,14 @@ struct jrt_thread {
     uint32_t held_count, held_room;
     struct jrt_local_frame *local_frames; /* [o] of PushLocalFrame: jdk's */
     uint64_t hash_seed;                   /* [o] of identity hashes */
-    size_t stack_bytes;                   /* [I] of the Java stack's mapping */
+    uint32_t spins;     /* [o] before it sleeps in Object.wait: more where that spares sleeps */
+    size_t stack_bytes; /* [I] of the Java stack's mapping */
     struct jrt_thread *next; /* [threads] list of living threads, or of unused structures */
 
     /* From here on a structure keeps what it has when its thread ends: late wakers look. */
     uint32_t number; /* [I] 1 .. JOB_LOCK_OWNER_MAX: the owner in thin locks */
     uint32_t wake; /* [a] changes when what it waits for may have come: notify, unpark, interrupt */
+    uint32_t asleep; /* [a] on `wake`, or about to be */
     uint32_t permit; /* [a] of park */
 };
 

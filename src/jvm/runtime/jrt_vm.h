@@ -10,6 +10,7 @@
 struct jrt_options {
     uint64_t heap_min, heap_max; /* bytes */
     uint64_t java_stack_bytes;   /* of a thread that asks for no other */
+    uint32_t processors;         /* that it may use; with one nobody waits by spinning */
     uint64_t stress_every;       /* a collection at every N-th allocation; 0: not */
     bool verify_heap;
     bool verify_boot, verify_other; /* BytecodeVerificationLocal, Remote */
