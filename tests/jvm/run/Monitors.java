@@ -244,11 +244,11 @@ public class Monitors {
         });
         thread.setDaemon(true);
         thread.start();
-        while (thread.getStackTrace().length == 0 || !thread.getStackTrace()[0].getMethodName().equals("run")) {
+        while (thread.getStackTrace().length == 0 || !thread.getStackTrace()[0].getClassName().equals("Made")) {
             Thread.sleep(1);
         }
         System.gc();
-        System.out.println("circle by " + what + ": " + thread.isAlive() + " " + thread.getStackTrace()[0].getMethodName());
+        System.out.println("circle by " + what + ": " + thread.isAlive() + " " + thread.getStackTrace()[0].getClassName());
         thread.stop();
         thread.join();
     }
