@@ -30,7 +30,7 @@ static inline struct job_object *object(const union jrt_slot *slot)
 
 static bool null_pointer(struct jrt_thread *thread)
 {
-    return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+    return jrt_throw_null(thread);
 }
 
 /* ---- java.lang.Object ---- */

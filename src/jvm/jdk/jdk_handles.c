@@ -582,7 +582,7 @@ NATIVE(getMemberVMInfo)
 NATIVE(setCallSiteTarget)
 {
     if (args[0].ref.word == 0) {
-        return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        return jrt_throw_null(thread);
     }
     jrt_set_ref(object(&args[0]), JRT_AT(CallSite, target), object(&args[1]));
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* VolatileCallSite's target is volatile */

@@ -105,7 +105,7 @@ static union jrt_slot call_with(struct jrt_thread *thread, jobject receiver,
         const struct job_object *object = jrt_get(receiver);
         slots[0].word = job_to_ref(object).word;
         if (object == NULL) {
-            (void)jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+            (void)jrt_throw_null(thread);
             return result;
         }
         if (virtually) {

@@ -75,6 +75,15 @@ struct jrt_method *jdk_management_method(struct jrt_thread *thread, const char *
     return method;
 }
 
+struct job_array *jdk_management_array(struct jrt_thread *thread, const char *class_name,
+                                       int32_t count)
+{
+    struct jrt_class *class =
+        jrt_load_class(thread, jrt_loader_of(thread, NULL), jrt_symbol_of(class_name));
+    struct jrt_class *of = class != NULL ? jrt_array_class(thread, class) : NULL;
+    return of != NULL ? jrt_new_array(thread, of, count) : NULL;
+}
+
 /* ---- attributes ---- */
 
 static jint version(JNIEnv *env ST_UNUSED)

@@ -26,6 +26,9 @@
 /* A method of a class of the boot loader, which is initialized. NULL: an exception is pending. */
 struct jrt_method *jdk_management_method(struct jrt_thread *thread, const char *class_name,
                                          const char *name, const char *descriptor);
+/* An array of a class of the boot loader. NULL: an exception is pending. */
+struct job_array *jdk_management_array(struct jrt_thread *thread, const char *class_name,
+                                       int32_t count);
 
 /* ---- jdk_management_threads.c ---- */
 

@@ -125,11 +125,7 @@ static jobject beans(struct jrt_thread *thread, const char *class_name, jobject 
                      unsigned count, unsigned wanted,
                      struct job_object *(*make)(struct jrt_thread *thread, unsigned which))
 {
-    struct jrt_class *class =
-        jrt_load_class(thread, jrt_loader_of(thread, NULL), jrt_symbol_of(class_name));
-    struct jrt_class *of = class != NULL ? jrt_array_class(thread, class) : NULL;
-    struct job_array *array =
-        of != NULL ? jrt_new_array(thread, of, __builtin_popcount(wanted)) : NULL;
+    struct job_array *array = jdk_management_array(thread, class_name, __builtin_popcount(wanted));
     uint32_t at = 0;
     for (unsigned i = 0; array != NULL && i < count; i++) {
         if ((wanted >> i & 1) == 0) {
@@ -172,7 +168,7 @@ jobject jdk_memory_managers(JNIEnv *env, jobject pool)
 enum jdk_pool jdk_pool_of(struct jrt_thread *thread, jobject pool)
 {
     if (pool == NULL) {
-        (void)jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        (void)jrt_throw_null(thread);
         return JDK_POOLS;
     }
     return (enum jdk_pool)index_of(pool_beans, JDK_POOLS, pool);
@@ -182,7 +178,7 @@ enum jdk_pool jdk_pool_of(struct jrt_thread *thread, jobject pool)
 static bool check_collector(struct jrt_thread *thread, jobject manager)
 {
     if (manager == NULL) {
-        return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        return jrt_throw_null(thread);
     }
     struct jrt_class *class =
         jrt_load_class(thread, jrt_loader_of(thread, NULL), jrt_symbol_of(COLLECTOR_BEAN));
@@ -320,7 +316,7 @@ jint jdk_collector_attributes(JNIEnv *env, jobject of ST_UNUSED,
     }
     if (ret_attributes == NULL) {
         JDK_ENTER(env);
-        (void)jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        (void)jrt_throw_null(thread);
         JDK_RETURN((jint)0);
     }
     ret_attributes[0] =
@@ -331,14 +327,6 @@ jint jdk_collector_attributes(JNIEnv *env, jobject of ST_UNUSED,
 static int64_t uptime_ms(uint64_t monotonic_ns)
 {
     return (int64_t)(jdk_uptime_at(monotonic_ns) / 1000000);
-}
-
-static struct job_array *new_array(struct jrt_thread *thread, const char *class_name, int32_t count)
-{
-    struct jrt_class *class =
-        jrt_load_class(thread, jrt_loader_of(thread, NULL), jrt_symbol_of(class_name));
-    struct jrt_class *of = class != NULL ? jrt_array_class(thread, class) : NULL;
-    return of != NULL ? jrt_new_array(thread, of, count) : NULL;
 }
 
 /* Fills in what the pools held before or after a collection, in their order. false: an exception is
@@ -360,7 +348,7 @@ static bool fill_usages(struct jrt_thread *thread, struct job_array *array,
 static struct job_array *usages(struct jrt_thread *thread, const struct jgc_usage *heap,
                                 uint64_t meta_bytes)
 {
-    struct job_array *array = new_array(thread, USAGE, JDK_POOLS);
+    struct job_array *array = jdk_management_array(thread, USAGE, JDK_POOLS);
     return array != NULL && fill_usages(thread, array, heap, meta_bytes) ? array : NULL;
 }
 
@@ -371,7 +359,7 @@ static struct job_array *usages_given(struct jrt_thread *thread, jobject given)
     const struct jrt_class *class =
         jrt_load_class(thread, jrt_loader_of(thread, NULL), jrt_symbol_of(USAGE));
     if (array == NULL) {
-        (void)jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        (void)jrt_throw_null(thread);
         return NULL;
     }
     if (array->length != JDK_POOLS) {
@@ -426,7 +414,8 @@ static struct job_object *info_of(struct jrt_thread *thread, struct job_object *
     struct job_array *before = usages(thread, &pause->before, pause->meta_before_bytes);
     struct job_array *after =
         before != NULL ? usages(thread, &pause->after, pause->meta_after_bytes) : NULL;
-    struct job_array *more = after != NULL ? new_array(thread, "java/lang/Integer", 1) : NULL;
+    struct job_array *more =
+        after != NULL ? jdk_management_array(thread, "java/lang/Integer", 1) : NULL;
     struct job_object *count =
         more != NULL ? jrt_box(thread, JRT_INT, (union jrt_slot){.i = COLLECTOR_THREADS}) : NULL;
     if (count == NULL) {

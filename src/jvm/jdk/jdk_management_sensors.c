@@ -331,7 +331,7 @@ static bool set_sensor(struct jrt_thread *thread, jobject pool, jint of, jobject
 {
     enum kind kind;
     if (pool == NULL || object == NULL) {
-        return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        return jrt_throw_null(thread);
     }
     if (!is_sensor(thread, object)) {
         return false;

@@ -71,11 +71,6 @@ static bool find(struct jrt_thread *thread, int64_t id, struct sought *ret_sough
     return ret_sought->found;
 }
 
-static bool throw_null(struct jrt_thread *thread)
-{
-    return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
-}
-
 /* 0 is the calling thread. false: an exception is pending. */
 static bool check_id(struct jrt_thread *thread, jlong id)
 {
@@ -175,7 +170,7 @@ void jdk_thread_numbers(JNIEnv *env, jobject ids, jobject ret_numbers, enum jdk_
 {
     JDK_ENTER(env);
     if (ids == NULL || ret_numbers == NULL) {
-        (void)throw_null(thread);
+        (void)jrt_throw_null(thread);
         JDK_LEAVE();
         return;
     }
@@ -401,14 +396,6 @@ static void done(struct look *look)
 
 /* ---- ThreadInfo ---- */
 
-static struct job_array *new_array(struct jrt_thread *thread, const char *class_name, int32_t count)
-{
-    struct jrt_class *class =
-        jrt_load_class(thread, jrt_loader_of(thread, NULL), jrt_symbol_of(class_name));
-    struct jrt_class *of = class != NULL ? jrt_array_class(thread, class) : NULL;
-    return of != NULL ? jrt_new_array(thread, of, count) : NULL;
-}
-
 /* The first `depth` elements of a trace; all where it is negative. */
 static struct job_array *cut_trace(struct jrt_thread *thread, struct job_array *trace, jint depth)
 {
@@ -417,7 +404,7 @@ static struct job_array *cut_trace(struct jrt_thread *thread, struct job_array *
     if (trace != NULL && count == all) {
         return trace;
     }
-    struct job_array *cut = new_array(thread, "java/lang/StackTraceElement", count);
+    struct job_array *cut = jdk_management_array(thread, "java/lang/StackTraceElement", count);
     for (int32_t i = 0; cut != NULL && i < count; i++) {
         jgc_store(&cut->object, (jref_t *)job_elements(cut) + i,
                   ((const jref_t *)job_elements(trace))[i]);
@@ -434,7 +421,7 @@ static bool held_arrays(struct jrt_thread *thread, const struct look *look, uint
     for (uint32_t i = 0; i < look->held_count; i++) {
         count += look->held[i].thread == of && look->held[i].synchronizer == synchronizers;
     }
-    struct job_array *objects = new_array(thread, "java/lang/Object", count);
+    struct job_array *objects = jdk_management_array(thread, "java/lang/Object", count);
     struct job_array *depths =
         objects != NULL ? jrt_new_array(thread, jrt_known.primitive_array[JRT_INT], count) : NULL;
     if (depths == NULL) {
@@ -533,7 +520,7 @@ static bool fill_infos(JNIEnv *env, jobject threads, jobject to, jint depth, str
 static jobject threads_of_ids(struct jrt_thread *thread, jobject ids)
 {
     int32_t count = ((const struct job_array *)jdk_get(ids))->length;
-    struct job_array *array = new_array(thread, "java/lang/Thread", count);
+    struct job_array *array = jdk_management_array(thread, "java/lang/Thread", count);
     jobject local = array != NULL ? jrt_local(thread, &array->object) : NULL;
     for (int32_t i = 0; local != NULL && i < count; i++) {
         struct sought sought;
@@ -550,7 +537,7 @@ static jobject threads_of_ids(struct jrt_thread *thread, jobject ids)
 static bool check_request(struct jrt_thread *thread, jobject ids, jint depth, jobject result)
 {
     if (ids == NULL || result == NULL) {
-        return throw_null(thread);
+        return jrt_throw_null(thread);
     }
     if (depth < -1) {
         return jrt_throw(thread, JRT_IllegalArgumentException, "Invalid maxDepth");
@@ -597,7 +584,7 @@ static jobject without_holes(struct jrt_thread *thread, jobject infos)
     if (count == all) {
         return infos;
     }
-    struct job_array *array = new_array(thread, THREAD_INFO, count);
+    struct job_array *array = jdk_management_array(thread, THREAD_INFO, count);
     from = job_elements((struct job_array *)jdk_get(infos));
     int32_t at = 0;
     for (int32_t i = 0; array != NULL && i < all; i++) {
@@ -618,7 +605,8 @@ jobject jdk_dump_threads(JNIEnv *env, jobject ids, jboolean monitors, jboolean s
         threads = threads_of_ids(thread, ids);
     }
     int32_t count = threads != NULL ? ((const struct job_array *)jdk_get(threads))->length : 0;
-    struct job_array *array = threads != NULL ? new_array(thread, THREAD_INFO, count) : NULL;
+    struct job_array *array =
+        threads != NULL ? jdk_management_array(thread, THREAD_INFO, count) : NULL;
     jobject result = array != NULL ? jrt_local(thread, &array->object) : NULL;
     if (result != NULL && count != 0 && !fill_infos(env, threads, result, depth, &look)) {
         result = NULL;
@@ -679,7 +667,7 @@ static jobject circles(JNIEnv *env, bool monitors_only)
         bool *marks = calloc((size_t)(uint32_t)count + 1, sizeof *marks);
         int32_t marked = marks != NULL ? mark_circles(&look, monitors_only, marks) : 0;
         struct job_array *array =
-            marked != 0 ? new_array(thread, "java/lang/Thread", marked) : NULL;
+            marked != 0 ? jdk_management_array(thread, "java/lang/Thread", marked) : NULL;
         const jref_t *from = job_elements((struct job_array *)jdk_get(threads));
         int32_t at = 0;
         for (int32_t i = 0; array != NULL && i < count; i++) {

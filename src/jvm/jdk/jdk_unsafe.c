@@ -443,9 +443,8 @@ NATIVE(allocateInstance)
 
 NATIVE(throwException)
 {
-    return args[1].ref.word != 0
-               ? jrt_throw_object(thread, object(&args[1]))
-               : jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+    return args[1].ref.word != 0 ? jrt_throw_object(thread, object(&args[1]))
+                                 : jrt_throw_null(thread);
 }
 
 NATIVE(defineClass0)
@@ -455,7 +454,7 @@ NATIVE(defineClass0)
     int32_t at = args[3].i;
     int32_t count = args[4].i;
     if (bytes == NULL) {
-        return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        return jrt_throw_null(thread);
     }
     if (at < 0 || count < 0 || at > bytes->length - count) {
         return jrt_throw_class(thread, jrt_known_class(thread, JRT_ArrayIndexOutOfBoundsException),

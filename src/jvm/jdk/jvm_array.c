@@ -11,11 +11,6 @@
 
 enum { DIMENSIONS_MAX = 255 };
 
-static bool throw_null(struct jrt_thread *thread)
-{
-    return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
-}
-
 static bool throw_argument(struct jrt_thread *thread, const char *message)
 {
     return jrt_throw_class(thread, jrt_known_class(thread, JRT_IllegalArgumentException), message);
@@ -27,7 +22,7 @@ jobject JVM_NewArray(JNIEnv *env, jclass of, jint length)
 {
     JDK_ENTER(env);
     if (of == NULL) {
-        (void)throw_null(thread);
+        (void)jrt_throw_null(thread);
         JDK_RETURN((jobject)NULL);
     }
     struct jrt_class *element = jdk_class(of);
@@ -68,7 +63,7 @@ jobject JVM_NewMultiArray(JNIEnv *env, jclass of, jobject lengths)
     JDK_ENTER(env);
     struct job_array *array = NULL;
     if (of == NULL || lengths == NULL) {
-        (void)throw_null(thread);
+        (void)jrt_throw_null(thread);
     } else {
         array = new_multi(thread, jdk_class(of), (const struct job_array *)jrt_get(lengths));
     }
@@ -82,7 +77,7 @@ static struct job_array *array_of(struct jrt_thread *thread, jobject handle, boo
 {
     struct job_object *object = jrt_get(handle);
     if (object == NULL) {
-        (void)throw_null(thread);
+        (void)jrt_throw_null(thread);
         return NULL;
     }
     const struct jrt_class *class = jrt_class_of(object);

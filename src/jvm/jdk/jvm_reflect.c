@@ -396,7 +396,7 @@ static struct job_object *invoke_method(struct jrt_thread *thread,
         return NULL;
     }
     if (!fixed && receiver == NULL) {
-        (void)jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        (void)jrt_throw_null(thread);
         return NULL;
     }
     if (!fixed && !jrt_is_subtype(jrt_class_of(receiver), class)) {

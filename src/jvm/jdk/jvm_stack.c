@@ -19,11 +19,6 @@
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
-static bool throw_null(struct jrt_thread *thread)
-{
-    return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
-}
-
 /* ---- Throwable, StackTraceElement ---- */
 
 void JVM_FillInStackTrace(JNIEnv *env, jobject throwable)
@@ -39,7 +34,7 @@ void JVM_InitStackTraceElementArray(JNIEnv *env, jobject elements, jobject throw
     (void)(elements != NULL && throwable != NULL
                ? jrt_stack_trace_elements(thread, jrt_get(throwable),
                                           (struct job_array *)jrt_get(elements))
-               : throw_null(thread));
+               : jrt_throw_null(thread));
     JDK_LEAVE();
 }
 
@@ -49,7 +44,7 @@ void JVM_InitStackTraceElement(JNIEnv *env, jobject element, jobject frame_info)
     const struct job_object *info = jrt_get(frame_info);
     struct job_object *to = jrt_get(element);
     if (info == NULL || to == NULL) {
-        (void)throw_null(thread);
+        (void)jrt_throw_null(thread);
     } else {
         const struct job_object *member = jrt_ref(info, JRT_AT(StackFrameInfo, memberName));
         struct jrt_method *method = jrt_member_method(member);
@@ -313,7 +308,7 @@ jobject JVM_DumpThreads(JNIEnv *env, jclass unused ST_UNUSED, jobject threads)
     JDK_ENTER(env);
     struct job_array *array = NULL;
     if (threads == NULL) {
-        (void)throw_null(thread);
+        (void)jrt_throw_null(thread);
     } else if (((const struct job_array *)jrt_get(threads))->length == 0) {
         (void)jrt_throw_class(thread, jrt_known_class(thread, JRT_IllegalArgumentException), NULL);
     } else {

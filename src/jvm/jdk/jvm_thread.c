@@ -21,9 +21,8 @@ void JVM_StartThread(JNIEnv *env, jobject of)
 void JVM_StopThread(JNIEnv *env, jobject of, jobject exception)
 {
     JDK_ENTER(env);
-    (void)(exception != NULL
-               ? jrt_thread_stop(thread, jrt_get(of), jrt_get(exception))
-               : jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL));
+    (void)(exception != NULL ? jrt_thread_stop(thread, jrt_get(of), jrt_get(exception))
+                             : jrt_throw_null(thread));
     JDK_LEAVE();
 }
 
@@ -91,7 +90,7 @@ jboolean JVM_HoldsLock(JNIEnv *env, jclass unused ST_UNUSED, jobject object)
     JDK_ENTER(env);
     bool holds = false;
     if (object == NULL) {
-        (void)jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        (void)jrt_throw_null(thread);
     } else {
         holds = jrt_monitor_owned(thread, jrt_get(object));
     }

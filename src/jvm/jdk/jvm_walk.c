@@ -208,7 +208,7 @@ static bool check_buffer(struct jrt_thread *thread, const struct job_array *fram
                          int32_t count)
 {
     if (frames == NULL) {
-        return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+        return jrt_throw_null(thread);
     }
     if (at <= OWNER_AT || count < 0 || at > frames->length || count > frames->length - at) {
         return jrt_throw(thread, JRT_IllegalArgumentException, "not enough space in buffers");

@@ -9,11 +9,6 @@
 
 enum { ROOM_FIRST = 16 };
 
-static uint32_t place_of(const struct jrt_thread *thread, const union jrt_slot *fp)
-{
-    return (uint32_t)(fp - thread->stack);
-}
-
 bool jrt_held_grow(struct jrt_thread *thread)
 {
     if (thread->held_room >= thread->stack_bytes / sizeof(union jrt_slot)) {
@@ -49,13 +44,13 @@ struct job_object *jrt_held_last(const struct jrt_thread *thread, const union jr
         return NULL;
     }
     const struct jrt_held *last = &thread->held[thread->held_count - 1];
-    return last->frame == place_of(thread, fp) ? job_from_ref(last->object) : NULL;
+    return last->frame == jrt_held_frame(thread, fp) ? job_from_ref(last->object) : NULL;
 }
 
 const struct jrt_held *jrt_held_of(const struct jrt_thread *thread, const union jrt_slot *fp,
                                    uint32_t *ret_count)
 {
-    uint32_t frame = place_of(thread, fp);
+    uint32_t frame = jrt_held_frame(thread, fp);
     uint32_t low = 0;
     uint32_t high = thread->held_count;
     while (low < high) {

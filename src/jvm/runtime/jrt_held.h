@@ -20,11 +20,16 @@ static inline bool jrt_held_room(struct jrt_thread *thread)
     return thread->held_count < thread->held_room || jrt_held_grow(thread);
 }
 
+static inline uint32_t jrt_held_frame(const struct jrt_thread *thread, const union jrt_slot *fp)
+{
+    return (uint32_t)(fp - thread->stack);
+}
+
 static inline struct jrt_held jrt_held_entry(const struct jrt_thread *thread,
                                              const union jrt_slot *fp,
                                              const struct job_object *object)
 {
-    return (struct jrt_held){.frame = (uint32_t)(fp - thread->stack), .object = job_to_ref(object)};
+    return (struct jrt_held){.frame = jrt_held_frame(thread, fp), .object = job_to_ref(object)};
 }
 
 /* Notes what was entered, after jrt_held_room. `fp` is on top. */

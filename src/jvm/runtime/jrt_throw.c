@@ -36,6 +36,11 @@ static bool ready; /* exceptions can be made by their constructors */
 
 char jrt_early_message[512]; /* why boot failed before there were exceptions */
 
+bool jrt_throw_null(struct jrt_thread *thread)
+{
+    return jrt_throw_class(thread, jrt_known_class(thread, JRT_NullPointerException), NULL);
+}
+
 bool jrt_throw_object(struct jrt_thread *thread, struct job_object *exception)
 {
     thread->exception = job_to_ref(exception);

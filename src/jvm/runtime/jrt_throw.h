@@ -20,6 +20,8 @@ bool jrt_throw_class_caused(struct jrt_thread *thread, struct jrt_class *class,
                             const char *message);
 bool jrt_throw_caused(struct jrt_thread *thread, enum jrt_known_class class, const char *format,
                       ...) ST_PRINTF(3, 4);
+/* NullPointerException without a message. */
+bool jrt_throw_null(struct jrt_thread *thread);
 /* Makes an exception object pending. */
 bool jrt_throw_object(struct jrt_thread *thread, struct job_object *exception);
 /* OutOfMemoryError of which there is one ready for each message, thrown without allocation;
