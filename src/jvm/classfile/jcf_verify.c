@@ -141,7 +141,8 @@ static int enter(struct jcf_verifier *v)
     }
     struct jcf_type_cursor cursor = jcf_types_of(v->descriptor);
     struct jcf_type type;
-    while (jcf_next_argument(&cursor, &type) && at + type.slots <= method->max_locals) {
+    /* In a class parsed as trusted a V may stand among the arguments: it takes no slot. */
+    while (jcf_next_argument(&cursor, &type) && at + ST_MAX(type.slots, 1) <= method->max_locals) {
         v->now.locals[at] = jcf_v_of(&type);
         if (type.slots == 2) {
             v->now.locals[at + 1] = jcf_v_second(v->now.locals[at]);
