@@ -124,15 +124,39 @@ static inline struct jrt_thread *jdk_thread(JNIEnv *env)
                                             offsetof(struct jrt_thread, jni));
 }
 
-/* Each function begins with ENTER and ends with LEAVE: native state outside, the VM's inside. */
+/* An exception that is pending when a function is called stands aside for its time, so that what it
+ * calls runs as ever; it is pending again afterwards, unless the function threw another. The
+ * collector finds it on the native stack. In VM. */
+static inline struct job_object *jdk_set_aside(struct jrt_thread *thread)
+{
+    struct job_object *earlier = job_from_ref(thread->exception);
+    thread->exception.word = 0;
+    return earlier;
+}
+
+static inline void jdk_leave(struct jrt_thread *thread, const struct job_object *earlier)
+{
+    if (earlier != NULL && !jrt_failed(thread)) {
+        thread->exception = job_to_ref(earlier);
+    }
+    jrt_to_native(thread);
+}
+
+/* Each function begins with ENTER and ends with LEAVE: native state outside, the VM's inside.
+ * ENTER_PENDING leaves a pending exception where it is. */
+#define JDK_ENTER_PENDING(env)                                                                     \
+    struct jrt_thread *thread = jdk_thread(env);                                                   \
+    const struct job_object *jdk_earlier = NULL;                                                   \
+    jrt_to_vm(thread)
 #define JDK_ENTER(env)                                                                             \
     struct jrt_thread *thread = jdk_thread(env);                                                   \
-    jrt_to_vm(thread)
-#define JDK_LEAVE() jrt_to_native(thread)
+    jrt_to_vm(thread);                                                                             \
+    const struct job_object *jdk_earlier = jdk_set_aside(thread)
+#define JDK_LEAVE() jdk_leave(thread, jdk_earlier)
 #define JDK_RETURN(value)                                                                          \
     do {                                                                                           \
         __typeof__(value) jdk_value = (value);                                                     \
-        jrt_to_native(thread);                                                                     \
+        jdk_leave(thread, jdk_earlier);                                                            \
         return jdk_value;                                                                          \
     } while (0)
 

@@ -159,6 +159,23 @@ union jrt_slot jdk_call_array(struct jrt_thread *thread, jobject receiver, jmeth
 
 /* ---- IDs ---- */
 
+/* Constructors and initializers are their class's own. */
+static struct jrt_method *method_of(const struct jrt_class *class, job_offset_t name,
+                                    job_offset_t descriptor)
+{
+    return name == jrt_known.name_init || name == jrt_known.name_clinit
+               ? jrt_declared_method(class, name, descriptor)
+               : jrt_find_method(class, name, descriptor);
+}
+
+static void throw_no_method(struct jrt_thread *thread, const struct jrt_class *class,
+                            const char *name, const char *descriptor, bool fixed)
+{
+    bool array = (class->flags & JRT_CLASS_ARRAY) != 0;
+    (void)jrt_throw(thread, JRT_NoSuchMethodError, "%s%s%s%s.%s%s", fixed ? "static " : "",
+                    array ? "" : "L", jrt_text(class->name), array ? "" : ";", name, descriptor);
+}
+
 static jmethodID find_method(JNIEnv *env, jclass in, const char *name, const char *descriptor,
                              bool fixed)
 {
@@ -167,18 +184,14 @@ static jmethodID find_method(JNIEnv *env, jclass in, const char *name, const cha
     struct jrt_method *method = NULL;
     job_offset_t name_symbol = jrt_symbol_find(name, strlen(name));
     job_offset_t descriptor_symbol = jrt_symbol_find(descriptor, strlen(descriptor));
-    bool initialized = (class->flags & JRT_CLASS_PRIMITIVE) != 0 || jrt_init_class(thread, class);
-    if (initialized && name_symbol != 0 && descriptor_symbol != 0 &&
-        name_symbol != jrt_known.name_clinit) {
-        method = name_symbol == jrt_known.name_init
-                     ? jrt_declared_method(class, name_symbol, descriptor_symbol)
-                     : jrt_find_method(class, name_symbol, descriptor_symbol);
-    }
-    if (method != NULL && ((method->access & JCF_ACC_STATIC) != 0) != fixed) {
-        method = NULL;
-    }
-    if (method == NULL && initialized) {
+    if (name_symbol == 0 || descriptor_symbol == 0 || (class->flags & JRT_CLASS_PRIMITIVE) != 0) {
         (void)jrt_throw(thread, JRT_NoSuchMethodError, "%s", name);
+    } else if (jrt_init_class(thread, class)) {
+        method = method_of(class, name_symbol, descriptor_symbol);
+        if (method == NULL || ((method->access & JCF_ACC_STATIC) != 0) != fixed) {
+            method = NULL;
+            throw_no_method(thread, class, name, descriptor, fixed);
+        }
     }
     JDK_RETURN(method);
 }

@@ -5,6 +5,7 @@
 #include "jvm/jdk/jdk_jni.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_known.h"
+#include "jvm/runtime/jrt_message.h"
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw.h"
 
@@ -25,15 +26,18 @@ static jfieldID find_field(JNIEnv *env, jclass in, const char *name, const char 
     struct jrt_field *field = NULL;
     job_offset_t name_symbol = jrt_symbol_find(name, strlen(name));
     job_offset_t descriptor_symbol = jrt_symbol_find(descriptor, strlen(descriptor));
-    bool initialized = (class->flags & JRT_CLASS_PRIMITIVE) != 0 || jrt_init_class(thread, class);
-    if (initialized && name_symbol != 0 && descriptor_symbol != 0) {
+    bool known = name_symbol != 0 && descriptor_symbol != 0;
+    if (known && (class->flags & JRT_CLASS_PRIMITIVE) == 0 && jrt_init_class(thread, class)) {
         field = jrt_find_field(class, name_symbol, descriptor_symbol);
     }
     if (field != NULL && ((field->access & JCF_ACC_STATIC) != 0) != fixed) {
         field = NULL;
     }
-    if (field == NULL && initialized) {
-        (void)jrt_throw(thread, JRT_NoSuchFieldError, "%s", name);
+    if (field == NULL && !jrt_failed(thread)) {
+        char text[JRT_MESSAGE_BYTES];
+        (void)(fixed ? jrt_throw(thread, JRT_NoSuchFieldError, "%s", name)
+                     : jrt_throw(thread, JRT_NoSuchFieldError, "%s.%s %s",
+                                 jrt_external_name(class, text, sizeof text), name, descriptor));
     }
     JDK_RETURN(field);
 }

@@ -15,6 +15,7 @@
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_known.h"
 #include "jvm/runtime/jrt_loader.h"
+#include "jvm/runtime/jrt_message.h"
 #include "jvm/runtime/jrt_monitor.h"
 #include "jvm/runtime/jrt_stack.h"
 #include "jvm/runtime/jrt_string.h"
@@ -63,6 +64,16 @@ static bool caller_loader(struct jrt_thread *thread, struct jrt_loader **ret_loa
     return true;
 }
 
+/* A class's descriptor is as good as its name. */
+static struct jrt_class *need_class(struct jrt_thread *thread, struct jrt_loader *loader,
+                                    const char *name)
+{
+    size_t length = strlen(name);
+    bool descriptor = length > 1 && name[0] == 'L' && name[length - 1] == ';';
+    job_offset_t symbol = descriptor ? jrt_symbol(name + 1, length - 2) : jrt_symbol(name, length);
+    return symbol != 0 ? jrt_need_class(thread, loader, symbol) : NULL;
+}
+
 static jclass FindClass(JNIEnv *env, const char *name)
 {
     JDK_ENTER(env);
@@ -71,14 +82,8 @@ static jclass FindClass(JNIEnv *env, const char *name)
     struct jrt_class *class = NULL;
     if (name == NULL) {
         (void)jrt_throw(thread, JRT_NoClassDefFoundError, "No class name given");
-    } else if (name[0] == 0 || strchr(name, '.') != NULL) {
-        (void)jrt_throw(thread, JRT_NoClassDefFoundError, "%.200s", name);
     } else if (jdk_check_class_name(thread, name) && caller_loader(thread, &loader, &caller)) {
-        job_offset_t symbol = jrt_symbol_of(name);
-        class = symbol != 0 ? jrt_load_class(thread, loader, symbol) : NULL;
-        if (class == NULL && jrt_pending_is(thread, JRT_ClassNotFoundException)) {
-            (void)jrt_throw_caused(thread, JRT_NoClassDefFoundError, "%s", name);
-        }
+        class = need_class(thread, loader, name);
         if (class != NULL && caller != NULL &&
             !jrt_check_package(thread, loader, jrt_protection_domain(caller), class)) {
             class = NULL;
@@ -149,7 +154,7 @@ static jint ThrowNew(JNIEnv *env, jclass class, const char *message)
 
 static jthrowable ExceptionOccurred(JNIEnv *env)
 {
-    JDK_ENTER(env);
+    JDK_ENTER_PENDING(env);
     JDK_RETURN(jrt_local(thread, job_from_ref(thread->exception)));
 }
 
@@ -160,14 +165,14 @@ static jboolean ExceptionCheck(JNIEnv *env)
 
 static void ExceptionClear(JNIEnv *env)
 {
-    JDK_ENTER(env);
+    JDK_ENTER_PENDING(env);
     (void)jrt_catch(thread);
     JDK_LEAVE();
 }
 
 static void ExceptionDescribe(JNIEnv *env)
 {
-    JDK_ENTER(env);
+    JDK_ENTER_PENDING(env);
     jdk_describe_exception(thread);
     JDK_LEAVE();
 }
@@ -179,18 +184,29 @@ static void FatalError(JNIEnv *env ST_UNUSED, const char *message)
 
 /* ---- references ---- */
 
+enum { LOCALS_MAX = 65536 };
+
 struct jrt_local_frame {
     struct jrt_local_frame *outer;
     struct jrt_locals_mark mark;
 };
 
+/* There is always room, but nobody may ask for more than HotSpot gives. */
+static bool is_capacity(jint capacity)
+{
+    return capacity >= 0 && capacity <= LOCALS_MAX;
+}
+
 static jint PushLocalFrame(JNIEnv *env, jint capacity)
 {
     JDK_ENTER(env);
-    struct jrt_local_frame *frame = capacity >= 0 ? malloc(sizeof *frame) : NULL;
+    if (!is_capacity(capacity)) {
+        JDK_RETURN((jint)JNI_ERR);
+    }
+    struct jrt_local_frame *frame = malloc(sizeof *frame);
     if (frame == NULL) {
         (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
-        JDK_RETURN((jint)(capacity < 0 ? JNI_ERR : JNI_ENOMEM));
+        JDK_RETURN((jint)JNI_ENOMEM);
     }
     frame->outer = thread->local_frames;
     jrt_locals_push(thread, &frame->mark);
@@ -258,7 +274,7 @@ static jboolean IsSameObject(JNIEnv *env, jobject a, jobject b)
 
 static jint EnsureLocalCapacity(JNIEnv *env ST_UNUSED, jint capacity)
 {
-    return capacity >= 0 ? JNI_OK : JNI_ERR; /* there is always room */
+    return is_capacity(capacity) ? JNI_OK : JNI_ERR;
 }
 
 static jint GetObjectRefType(JNIEnv *env, jobject object)
@@ -278,13 +294,17 @@ static jobject AllocObject(JNIEnv *env, jclass of)
 static jint MonitorEnter(JNIEnv *env, jobject object)
 {
     JDK_ENTER(env);
-    JDK_RETURN((jint)(jrt_monitor_enter(thread, jrt_get(object)) ? JNI_OK : JNI_ERR));
+    struct job_object *of = jrt_get(object);
+    bool good = of != NULL ? jrt_monitor_enter(thread, of) : jrt_throw_null(thread);
+    JDK_RETURN((jint)(good ? JNI_OK : JNI_ERR));
 }
 
 static jint MonitorExit(JNIEnv *env, jobject object)
 {
     JDK_ENTER(env);
-    JDK_RETURN((jint)(jrt_monitor_exit(thread, jrt_get(object)) ? JNI_OK : JNI_ERR));
+    struct job_object *of = jrt_get(object);
+    bool good = of != NULL ? jrt_monitor_exit(thread, of) : jrt_throw_null(thread);
+    JDK_RETURN((jint)(good ? JNI_OK : JNI_ERR));
 }
 
 static jint GetJavaVM(JNIEnv *env ST_UNUSED, JavaVM **ret_vm)
@@ -295,19 +315,24 @@ static jint GetJavaVM(JNIEnv *env ST_UNUSED, JavaVM **ret_vm)
 
 /* ---- native methods ---- */
 
-static bool register_one(struct jrt_thread *thread, struct jrt_class *class,
+static bool register_one(struct jrt_thread *thread, const struct jrt_class *class,
                          const JNINativeMethod *row)
 {
+    char holder[JRT_MESSAGE_BYTES];
+    char text[JRT_MESSAGE_BYTES];
     job_offset_t name = jrt_symbol_find(row->name, strlen(row->name));
     job_offset_t descriptor = jrt_symbol_find(row->signature, strlen(row->signature));
-    struct jrt_method *method =
-        name != 0 && descriptor != 0 ? jrt_declared_method(class, name, descriptor) : NULL;
+    (void)jrt_external_name(class, holder, sizeof holder);
+    if (name == 0 || descriptor == 0) {
+        return jrt_throw(thread, JRT_NoSuchMethodError, "Method %s.%s%s not found", holder,
+                         row->name, row->signature);
+    }
+    struct jrt_method *method = jrt_find_method(class, name, descriptor);
     if (method == NULL || (method->access & JCF_ACC_NATIVE) == 0) {
-        char text[256];
-        return jrt_throw(thread, JRT_NoSuchMethodError,
-                         "Method %s.%s%s name or signature does not match%s",
-                         jrt_external_name(class, text, sizeof text), row->name, row->signature,
-                         method != NULL ? ": it is not native" : "");
+        return jrt_throw(thread, JRT_NoSuchMethodError, "Method '%s' %s",
+                         jrt_method_text(holder, row->name, row->signature, text, sizeof text),
+                         method == NULL ? "name or signature does not match"
+                                        : "is not declared as native");
     }
     jdk_log_native("Registering JNI", method, "");
     /* What the machine supplies itself stays: the library registers its own tables over JVM_

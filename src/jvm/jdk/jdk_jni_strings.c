@@ -97,13 +97,9 @@ static bool in_bounds(struct jrt_thread *thread, const struct job_object *string
                       jsize count)
 {
     jint length = jrt_string_length(string);
-    if (at < 0 || count < 0 || at > length - count) {
-        (void)jrt_throw(thread, JRT_StringIndexOutOfBoundsException,
-                        "Region %d..%lld out of bounds for length %d", at, (long long)at + count,
-                        length);
-        return false;
-    }
-    return true;
+    return (at >= 0 && count >= 0 && at <= length - count) ||
+           jrt_throw_class(thread, jrt_known_class(thread, JRT_StringIndexOutOfBoundsException),
+                           NULL);
 }
 
 static void GetStringRegion(JNIEnv *env, jstring string, jsize at, jsize count, jchar *chars)

@@ -222,7 +222,7 @@ void JVM_GC(void)
     }
     jrt_to_vm(thread);
     jgc_collect(&thread->alloc, JGC_SYSTEM);
-    JDK_LEAVE();
+    jrt_to_native(thread);
 }
 
 jlong JVM_TotalMemory(void)
@@ -293,7 +293,7 @@ void *JVM_LoadLibrary(const char *name, jboolean throw_exception)
         const char *why = dlerror();
         jrt_to_vm(thread);
         (void)jrt_throw(thread, JRT_UnsatisfiedLinkError, "%s: %s", name, why != NULL ? why : "");
-        JDK_LEAVE();
+        jrt_to_native(thread);
     }
     return library;
 }

@@ -181,15 +181,7 @@ struct jrt_class *jrt_array_class(struct jrt_thread *thread, struct jrt_class *e
     return jrt_class_at(at);
 }
 
-static enum jrt_type primitive_of(const char *text, size_t length)
-{
-    enum jrt_type type = jrt_type_of_char(text[0]);
-    return length == 1 && type != JRT_OBJECT && type != JRT_ARRAY && type != JRT_VOID ? type
-                                                                                      : JRT_VOID;
-}
-
-struct jrt_class *jrt_array_of_name(struct jrt_thread *thread, struct jrt_loader *loader,
-                                    job_offset_t name, bool need)
+bool jrt_parse_array_name(job_offset_t name, struct jrt_array_name *ret)
 {
     const struct jrt_symbol *symbol = jrt_symbol_at(name);
     const char *text = symbol->text;
@@ -200,29 +192,18 @@ struct jrt_class *jrt_array_of_name(struct jrt_thread *thread, struct jrt_loader
         length--;
         dimensions++;
     }
-    struct jrt_class *class = NULL;
-    if (dimensions <= DIMENSIONS_MAX && length > 2 && text[0] == 'L' && text[length - 1] == ';') {
-        job_offset_t element = jrt_symbol(text + 1, length - 2);
-        if (!element) {
-            (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
-            return NULL;
-        }
-        class = need ? jrt_need_class(thread, loader, element)
-                     : jrt_load_class(thread, loader, element);
-        if (!class) {
-            return NULL;
-        }
-    } else if (dimensions <= DIMENSIONS_MAX && length) {
-        class = jrt_known.primitive[primitive_of(text, length)];
-        class = class == jrt_known.primitive[JRT_VOID] ? NULL : class;
+    if (!dimensions || dimensions > DIMENSIONS_MAX || !length) {
+        return false;
     }
-    if (!class) {
-        (void)jrt_throw(thread, need ? JRT_NoClassDefFoundError : JRT_ClassNotFoundException, "%s",
-                        symbol->text);
-        return NULL;
+    enum jrt_type type = length == 1 ? jrt_type_of_char(text[0]) : JRT_OBJECT;
+    struct jrt_array_name array = {.dimensions = dimensions};
+    if (type != JRT_OBJECT && type != JRT_ARRAY && type != JRT_VOID) {
+        array.primitive = jrt_known.primitive[type];
+    } else if (length > 2 && text[0] == 'L' && text[length - 1] == ';') {
+        array.element = jrt_symbol(text + 1, length - 2);
+    } else {
+        return false;
     }
-    while (class && dimensions--) {
-        class = jrt_array_class(thread, class);
-    }
-    return class;
+    *ret = array;
+    return true;
 }

@@ -564,17 +564,40 @@ static struct jrt_class *load_by_java(struct jrt_thread *thread, struct jrt_load
     return class;
 }
 
-static struct jrt_class *load(struct jrt_thread *thread, struct jrt_loader *loader,
-                              job_offset_t name, bool need)
+/* NULL without an exception: there is no such class. */
+static struct jrt_class *find_instance(struct jrt_thread *thread, struct jrt_loader *loader,
+                                       job_offset_t name)
 {
-    if (jrt_text(name)[0] == '[') {
-        return jrt_array_of_name(thread, loader, name, need);
-    }
     struct jrt_class *class = jrt_loaded_class(loader, name);
     if (class) {
         return class;
     }
-    class = jrt_is_boot(loader) ? jrt_boot_class(thread, name) : load_by_java(thread, loader, name);
+    return jrt_is_boot(loader) ? jrt_boot_class(thread, name) : load_by_java(thread, loader, name);
+}
+
+static struct jrt_class *find(struct jrt_thread *thread, struct jrt_loader *loader,
+                              job_offset_t name)
+{
+    struct jrt_array_name array;
+    if (jrt_text(name)[0] != '[' || !jrt_parse_array_name(name, &array)) {
+        return find_instance(thread, loader, name);
+    }
+    if (!array.primitive && !array.element) {
+        (void)jrt_throw_oom(thread, JRT_OOM_METASPACE);
+        return NULL;
+    }
+    struct jrt_class *class =
+        array.primitive ? array.primitive : find_instance(thread, loader, array.element);
+    while (class && array.dimensions--) {
+        class = jrt_array_class(thread, class);
+    }
+    return class;
+}
+
+static struct jrt_class *load(struct jrt_thread *thread, struct jrt_loader *loader,
+                              job_offset_t name, bool need)
+{
+    struct jrt_class *class = find(thread, loader, name);
     if (class) {
         return class;
     }

@@ -16,6 +16,10 @@ struct job_object *jrt_loader_object(const struct jrt_loader *loader); /* NULL: 
  * slashes when there is none; others: what the loader throws. */
 struct jrt_class *jrt_load_class(struct jrt_thread *thread, struct jrt_loader *loader,
                                  job_offset_t name) ST_MUST_CHECK;
+/* As jrt_load_class, with NoClassDefFoundError instead of ClassNotFoundException: for what code
+ * refers to (JVMS 17 5.3), and JNI. */
+struct jrt_class *jrt_need_class(struct jrt_thread *thread, struct jrt_loader *loader,
+                                 job_offset_t name) ST_MUST_CHECK;
 /* Whether the code of a protection domain (NULL: any) may name the class, found by the loader: what
  * ClassLoader.checkPackageAccess says, which is asked once. */
 bool jrt_check_package(struct jrt_thread *thread, struct jrt_loader *loader,

@@ -80,19 +80,19 @@ struct jrt_class *jrt_make_class(struct jrt_thread *thread, struct jrt_loader *l
  * jrt_fix_mirrors makes up for it. */
 bool jrt_make_mirror(struct jrt_thread *thread, struct jrt_class *class) ST_MUST_CHECK;
 bool jrt_fix_mirrors(struct jrt_thread *thread) ST_MUST_CHECK;
-/* As jrt_load_class, with NoClassDefFoundError instead of ClassNotFoundException: for what code
- * refers to (JVMS 17 5.3). */
-struct jrt_class *jrt_need_class(struct jrt_thread *thread, struct jrt_loader *loader,
-                                 job_offset_t name) ST_MUST_CHECK;
-/* The same for what a class's code refers to: ClassLoader.checkPackageAccess is asked. */
+/* jrt_need_class for what a class's code refers to: ClassLoader.checkPackageAccess is asked. */
 struct jrt_class *jrt_need_class_for(struct jrt_thread *thread, const struct jrt_class *in,
                                      job_offset_t name) ST_MUST_CHECK;
 /* After a collection (world stopped): domains that died; a loader that goes away. */
 void jrt_domains_update(struct jrt_loader *loader);
 void jrt_domains_forget(struct jrt_loader *loader);
-/* The array class of that name. */
-struct jrt_class *jrt_array_of_name(struct jrt_thread *thread, struct jrt_loader *loader,
-                                    job_offset_t name, bool need) ST_MUST_CHECK;
+/* What an array class's name says; false: it is none (JVMS 17 4.3.2). */
+struct jrt_array_name {
+    uint32_t dimensions;
+    struct jrt_class *primitive; /* the innermost element's class; NULL: */
+    job_offset_t element;        /* its name; 0: no memory */
+};
+bool jrt_parse_array_name(job_offset_t name, struct jrt_array_name *ret) ST_MUST_CHECK;
 /* Primitive types' classes and the arrays of them; before any class is loaded. false: no memory. */
 bool jrt_make_primitives(void) ST_MUST_CHECK;
 /* Arrays of primitives get what they have of Object, once it is linked. */

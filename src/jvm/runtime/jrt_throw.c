@@ -61,6 +61,20 @@ bool jrt_pending_is(const struct jrt_thread *thread, enum jrt_known_class class)
            jrt_is_subtype(jrt_class_of(exception), jrt_known.class[class]);
 }
 
+/* The class has none of Throwable's constructors with that descriptor; a superclass has. */
+static struct job_object *throw_no_constructor(struct jrt_thread *thread,
+                                               const struct jrt_class *class,
+                                               const char *descriptor)
+{
+    char name[JRT_MESSAGE_BYTES];
+    char text[JRT_MESSAGE_BYTES];
+    (void)jrt_throw(
+        thread, JRT_NoSuchMethodError, "%s: method '%s' not found",
+        jrt_external_name(class, name, sizeof(name)),
+        jrt_method_text(NULL, jrt_text(jrt_known.name_init), descriptor, text, sizeof(text)));
+    return NULL;
+}
+
 struct job_object *jrt_construct(struct jrt_thread *thread, struct jrt_class *class,
                                  const char *descriptor, struct job_object *argument)
 {
@@ -71,8 +85,11 @@ struct job_object *jrt_construct(struct jrt_thread *thread, struct jrt_class *cl
         return NULL;
     }
     struct job_object *object = jrt_new(thread, class);
-    if (!object || !constructor) {
-        return object;
+    if (!object) {
+        return NULL;
+    }
+    if (!constructor) {
+        return throw_no_constructor(thread, class, descriptor);
     }
     bool called = argument ? jrt_call(thread, constructor, NULL, object, argument)
                            : jrt_call(thread, constructor, NULL, object);

@@ -18,6 +18,7 @@ OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in (
     "java.math", "java.lang", "java.util", "java.util.zip", "sun.security.provider", "com.sun.crypto.provider", "jdk.internal.util",
     "sun.nio.cs")]
 BEANS = ["--add-opens=java.management/sun.management=ALL-UNNAMED", "--add-opens=jdk.management/com.sun.management.internal=ALL-UNNAMED"]
+NATIVES = "-Djava.library.path=" + os.path.dirname(os.path.abspath(sys.argv[2]))
 # Name, options of the machine, class and arguments.
 RUNS = [
     ("basics", ["-Xmx64m"], ["Basics"]),
@@ -50,6 +51,8 @@ RUNS = [
     # HotSpot's compiled code does not bear bad arguments of the library's private methods.
     ("intrinsics", ["-Xint", *OPENED], ["Intrinsics"]),
     ("faults", ["-Xint", "--add-opens=java.base/java.nio=ALL-UNNAMED"], ["Faults"]),
+    ("natives", [NATIVES], ["Natives"]),
+    ("natives_stressed", [NATIVES, "-XX:GCStress=20"], ["Natives"]),
     ("no_such_class", [], ["Nowhere"]),
     ("assertions", ["-ea"], ["Ends", "return"]),
     ("bad_option", ["-Xmx1x"], ["Ends", "return"]),
