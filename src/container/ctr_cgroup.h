@@ -94,9 +94,14 @@ int ctr_cgroup_clone_fd(const struct ctr_cgroup *cgroup);
 int ctr_cgroup_join(struct ctr_cgroup *cgroup, pid_t pid, bool in_v2, const char *sub, pid_t beside,
                     struct st_err *err);
 
-/* Applies limits. At creation (update false) also the device list: default devices, then the
- * config's rules; on an update devices only if there are rules, and orders of writes that a
- * running container needs. NULL resources: the default device list alone. */
+/* Puts the device list in force: default devices, then the config's rules (NULL resources: the
+ * defaults alone); on an update only if there are rules. Version 1 forbids all for a moment in
+ * between: at creation no process of the container may have got the word to go on. */
+int ctr_cgroup_apply_devices(struct ctr_cgroup *cgroup, const struct spec_resources *resources,
+                             bool update, struct st_err *err);
+
+/* Applies limits; on an update in orders of writes that a running container needs. NULL resources:
+ * none. */
 int ctr_cgroup_apply(struct ctr_cgroup *cgroup, const struct spec_resources *resources, bool update,
                      struct st_err *err);
 

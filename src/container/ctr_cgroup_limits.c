@@ -645,11 +645,10 @@ int ctr_cgroup_apply(struct ctr_cgroup *cgroup, const struct spec_resources *res
         }
         return 0;
     }
-    int r = ctr_cgroup_apply_devices(cgroup, resources, update, err);
-    if (r < 0 || resources == NULL) {
-        return r;
+    if (resources == NULL) {
+        return 0;
     }
-    r = put_cpu(&to, resources->cpu);
+    int r = put_cpu(&to, resources->cpu);
     if (r >= 0) {
         r = put_memory(&to, resources->memory);
     }

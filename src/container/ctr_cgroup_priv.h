@@ -60,7 +60,3 @@ bool ctr_cgroup_keyed(const char *text, const char *key, uint64_t *ret_value);
 
 /* The controllers that limits need, as bits. Pure. */
 uint32_t ctr_cgroup_needed(const struct spec_resources *resources);
-
-/* Applies the device list (ctr_cgroup_limits.c calls it). */
-int ctr_cgroup_apply_devices(struct ctr_cgroup *cgroup, const struct spec_resources *resources,
-                             bool update, struct st_err *err);

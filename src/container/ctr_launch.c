@@ -529,6 +529,10 @@ static int make_container(struct ctr_launch *launch, struct st_err *err)
     if (r == 0) {
         r = make_cgroups(launch, resources, err);
     }
+    /* Before there is a process, which makes devices and a terminal; limits can come meanwhile. */
+    if (r == 0) {
+        r = ctr_cgroup_apply_devices(&launch->cgroup, resources, false, err);
+    }
     if (r == 0) {
         r = make_process(launch, &launch->record.pid, err);
     }

@@ -163,7 +163,8 @@ static int apply(struct ctr_opened *opened, const struct spec_resources *resourc
     if (status == SPEC_STATUS_STOPPED) {
         return st_fail(err, ST_ESTATE, "container is not running: its limits cannot be changed");
     }
-    return ctr_cgroup_apply(&opened->cgroup, resources, true, err);
+    int r = ctr_cgroup_apply_devices(&opened->cgroup, resources, true, err);
+    return r < 0 ? r : ctr_cgroup_apply(&opened->cgroup, resources, true, err);
 }
 
 int ctr_update(const struct ctr_runtime *runtime, const char *id,
