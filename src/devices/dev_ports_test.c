@@ -74,8 +74,9 @@ static int make(void **state)
     dev_bus_init(&bus, &fake.platform, &memory);
     stream.ops = &stream_ops;
     dev_serial_init(&serial, &bus, 0x3f8, (struct dev_line){.set = on_line, .number = 4}, &stream);
-    dev_i8042_init(&kbd, &bus, (struct dev_line){.set = on_line, .number = 1},
-                   (struct dev_line){.set = on_reset});
+    const struct dev_line keyboard = {.set = on_line, .number = 1};
+    const struct dev_line reset = {.set = on_reset};
+    dev_i8042_init(&kbd, &bus, keyboard, reset);
     dev_fwcfg_init(&fwcfg, &bus);
     dev_testdev_init(&testdev, &bus, (struct dev_line){.set = on_line});
     return 0;

@@ -34,7 +34,7 @@ static unsigned bits_of(enum x86_mode mode)
 
 static void tell_case(const struct differ_case *c, const char *what)
 {
-    printf("row %u %s, %d bits, %s:", c->insn.row, x86_op_name(x86_rows[c->insn.row].op),
+    printf("row %u %s, %u bits, %s:", c->insn.row, x86_op_name(x86_rows[c->insn.row].op),
            bits_of(c->mode), what);
     for (unsigned i = 0; i < c->length; i++) {
         printf(" %02x", c->bytes[i]);
@@ -191,7 +191,7 @@ static unsigned run_mode(const struct options *options, enum x86_mode mode, unsi
         different = run_row(options, mode, row, &rows[row], &tried);
         tried_rows[row] += tried;
         if (different != 0) {
-            printf("FAILED row %u %s, %d bits: %u of %u cases\n", row, x86_op_name(facts->op),
+            printf("FAILED row %u %s, %u bits: %u of %u cases\n", row, x86_op_name(facts->op),
                    bits_of(mode), different, tried);
             failed++;
         } else if (options->verbose && !options->count) {

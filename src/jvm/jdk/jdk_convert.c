@@ -17,11 +17,10 @@ static bool widen_to_float(union jrt_slot *value, enum jrt_type from)
 
 static bool widen_to_double(union jrt_slot *value, enum jrt_type from)
 {
-    if (from == JRT_FLOAT) {
-        value->d = (double)value->f;
-    } else {
-        value->d = from == JRT_LONG ? (double)value->j : (double)value->i;
-    }
+    double wide = from == JRT_FLOAT  ? (double)value->f
+                  : from == JRT_LONG ? (double)value->j
+                                     : (double)value->i;
+    value->d = wide;
     return from == JRT_FLOAT || from == JRT_LONG || is_int(from);
 }
 
@@ -35,9 +34,11 @@ bool jdk_widen(union jrt_slot *value, enum jrt_type from, enum jrt_type to)
         return from == JRT_BYTE;
     case JRT_INT:
         return is_int(from);
-    case JRT_LONG:
-        value->j = value->i;
+    case JRT_LONG: {
+        int32_t number = value->i;
+        value->j = number;
         return is_int(from);
+    }
     case JRT_FLOAT:
         return widen_to_float(value, from);
     case JRT_DOUBLE:

@@ -260,11 +260,11 @@ struct job_object *jdk_system_packages(struct jrt_thread *thread)
     struct job_array *array = jrt_new_array(thread, jrt_known.string_array, (int32_t)count);
     for (uint32_t i = 0; array != NULL && i < count; i++) {
         struct job_object *name = jrt_string_of(thread, found.names[i]);
-        if (name == NULL) {
+        if (name != NULL) {
+            jgc_store(&array->object, (jref_t *)job_elements(array) + i, job_to_ref(name));
+        } else {
             array = NULL;
-            break;
         }
-        jgc_store(&array->object, (jref_t *)job_elements(array) + i, job_to_ref(name));
     }
     free(found.names);
     return array != NULL ? &array->object : NULL;

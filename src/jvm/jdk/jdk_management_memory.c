@@ -78,8 +78,9 @@ static struct job_object *make_manager(struct jrt_thread *thread, unsigned manag
                         thread, HELPER, "createMemoryManager",
                         "(Ljava/lang/String;)Ljava/lang/management/MemoryManagerMXBean;");
     struct job_object *name = method != NULL ? jrt_string_of(thread, manager_names[manager]) : NULL;
+    struct job_object *none = NULL;
     union jrt_slot made = {.word = 0};
-    bool good = name != NULL && (collector ? jrt_call(thread, method, &made, name, NULL)
+    bool good = name != NULL && (collector ? jrt_call(thread, method, &made, name, none)
                                            : jrt_call(thread, method, &made, name));
     return good ? job_from_ref(made.ref) : NULL;
 }
