@@ -221,7 +221,8 @@ class Container:
         self.config["linux"]["cgroupsPath"] = f"{context.runtime.cgroups.parent}/{id}"
         for folder in ("proc", "sys", "dev", "tmp", "etc", "bin"):
             os.makedirs(os.path.join(self.rootfs, folder))
-        shutil.copy(context.probe, self.rootfs + PROBE)
+        # By another process: one that a thread forks while this one writes would keep the program busy.
+        subprocess.run(["cp", context.probe, self.rootfs + PROBE], check=True)
         self.out = os.path.join(self.dir, "stdout")
         self.err = os.path.join(self.dir, "stderr")
 
