@@ -95,8 +95,8 @@ int ctr_cgroup_join(struct ctr_cgroup *cgroup, pid_t pid, bool in_v2, const char
                     struct st_err *err);
 
 /* Puts the device list in force: default devices, then the config's rules (NULL resources: the
- * defaults alone); on an update only if there are rules. Version 1 forbids all for a moment in
- * between: at creation no process of the container may have got the word to go on. */
+ * defaults alone); on an update only if there are rules. At creation version 1 forbids all for a
+ * moment in between: no process of the container may have got the word to go on. */
 int ctr_cgroup_apply_devices(struct ctr_cgroup *cgroup, const struct spec_resources *resources,
                              bool update, struct st_err *err);
 

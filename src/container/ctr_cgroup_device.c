@@ -16,6 +16,9 @@
 /* The most programs that others may have attached to a container's cgroup. */
 enum { MAX_ATTACHED = 64 };
 
+/* Of devices.list, in bytes. */
+enum { MAX_LIST = 1 << 20 };
+
 static int write_rule(int allow_fd, int deny_fd, const struct ctr_device_rule *rule)
 {
     char text[CTR_DEVICE_TEXT];
@@ -31,8 +34,33 @@ static int open_control(const struct ctr_cgroup_hierarchy *hierarchy, const char
     return r < 0 ? r : os_open(path, O_WRONLY, 0);
 }
 
+static int write_rules(int allow_fd, int deny_fd, const struct ctr_device_list *list)
+{
+    int r = 0;
+    for (size_t i = 0; i < list->count && r == 0; i++) {
+        r = write_rule(allow_fd, deny_fd, &list->rules[i]);
+    }
+    return r;
+}
+
+/* Denies what the lines of a devices.list allow and the new list does not. */
+static int deny_others(int deny_fd, char *lines, const struct ctr_device_list *list)
+{
+    int r = 0;
+    for (const char *line; r == 0 && (line = strsep(&lines, "\n")) != NULL;) {
+        struct ctr_device_rule rule;
+        if (ctr_device_rule_parse(line, &rule) == 0) {
+            rule.allow = false;
+            rule.access &= (uint8_t)~ctr_device_access(list, &rule);
+            r = rule.access == 0 ? 0 : write_rule(-1, deny_fd, &rule);
+        }
+    }
+    return r;
+}
+
+/* On an update processes find at no time less allowed than both lists allow. */
 static int apply_v1(const struct ctr_cgroup_hierarchy *hierarchy,
-                    const struct ctr_device_list *list)
+                    const struct ctr_device_list *list, bool update)
 {
     st_auto(fd) int allow_fd = open_control(hierarchy, "devices.allow");
     if (allow_fd < 0) {
@@ -42,17 +70,22 @@ static int apply_v1(const struct ctr_cgroup_hierarchy *hierarchy,
     if (deny_fd < 0) {
         return deny_fd;
     }
-    ssize_t r = os_write(list->allow ? allow_fd : deny_fd, "a", 1);
+    st_auto(buf) struct st_buf old = ST_BUF_HEAP(MAX_LIST);
+    char path[PATH_MAX];
+    int r = ctr_cgroup_file(hierarchy, "devices.list", path, sizeof(path));
+    if (r == 0 && update) {
+        r = os_read_file(AT_FDCWD, path, &old);
+    }
     if (r < 0) {
-        return (int)r;
+        return r;
     }
-    for (size_t i = 0; i < list->count; i++) {
-        int wrote = write_rule(allow_fd, deny_fd, &list->rules[i]);
-        if (wrote < 0) {
-            return wrote;
-        }
+    /* A cgroup that allows all devices does not say which it denies. */
+    if (update && !list->allow && old.length > 0 && old.data[0] != 'a') {
+        r = write_rules(allow_fd, deny_fd, list);
+        return r < 0 ? r : deny_others(deny_fd, old.data, list);
     }
-    return 0;
+    ssize_t wrote = os_write(list->allow ? allow_fd : deny_fd, "a", 1);
+    return wrote < 0 ? (int)wrote : write_rules(allow_fd, deny_fd, list);
 }
 
 static int load_program(const struct ctr_device_list *list)
@@ -182,7 +215,7 @@ int ctr_cgroup_apply_devices(struct ctr_cgroup *cgroup, const struct spec_resour
     if (r < 0) {
         return r;
     }
-    r = hierarchy->v2 ? apply_v2(hierarchy, &list, update) : apply_v1(hierarchy, &list);
+    r = hierarchy->v2 ? apply_v2(hierarchy, &list, update) : apply_v1(hierarchy, &list, update);
     ctr_device_list_done(&list);
     if (r < 0 && cgroup->rootless && (r == -ST_EPERM || r == -ST_EACCES)) {
         /* In a user namespace the kernel lets no device node be made or used but the host's own. */

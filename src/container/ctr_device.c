@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/print.h"
+#include "base/str.h"
 #include "spec/spec_runtime.h"
 
 /* More than any config has; a program of so many rules is still small for the kernel. */
@@ -187,6 +188,48 @@ void ctr_device_rule_text(const struct ctr_device_rule *rule, char ret_text[CTR_
                 (rule->access & CTR_DEVICE_READ) != 0 ? "r" : "",
                 (rule->access & CTR_DEVICE_WRITE) != 0 ? "w" : "",
                 (rule->access & CTR_DEVICE_MKNOD) != 0 ? "m" : "");
+}
+
+static int parse_number(const char *text, int32_t *ret_number)
+{
+    uint64_t number = 0;
+    int r = strcmp(text, "*") == 0 ? 1 : st_parse_u64(text, 10, INT32_MAX, &number);
+    *ret_number = r == 1 ? CTR_DEVICE_ANY : (int32_t)number;
+    return r < 0 ? -ST_EINVAL : 0;
+}
+
+int ctr_device_rule_parse(const char *text, struct ctr_device_rule *ret_rule)
+{
+    char line[CTR_DEVICE_TEXT];
+    size_t length = strnlen(text, sizeof(line));
+    if (length == sizeof(line) || (text[0] != 'c' && text[0] != 'b') || text[1] != ' ') {
+        return -ST_EINVAL;
+    }
+    memcpy(line, text, length + 1);
+    *ret_rule = (struct ctr_device_rule){.type = text[0], .allow = true};
+    char *rest = line + 2;
+    const char *major = strsep(&rest, ":");
+    const char *minor = strsep(&rest, " ");
+    if (minor == NULL || rest == NULL || rest[0] == '\0') {
+        return -ST_EINVAL;
+    }
+    int r = parse_number(major, &ret_rule->major);
+    if (r == 0) {
+        r = parse_number(minor, &ret_rule->minor);
+    }
+    return r == 0 ? read_access(rest, &ret_rule->access) : r;
+}
+
+uint8_t ctr_device_access(const struct ctr_device_list *list, const struct ctr_device_rule *name)
+{
+    unsigned access = list->allow ? CTR_DEVICE_ALL : 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct ctr_device_rule *rule = &list->rules[i];
+        if (same_devices(rule, name)) {
+            access = rule->allow ? access | rule->access : access & ~(unsigned)rule->access;
+        }
+    }
+    return (uint8_t)access;
 }
 
 /* Registers of the program: what bpf_cgroup_dev_ctx says, then a scratch one. */

@@ -52,6 +52,14 @@ void ctr_device_list_done(struct ctr_device_list *list);
 /* A rule as version 1 takes it: "c 1:3 rwm". */
 void ctr_device_rule_text(const struct ctr_device_rule *rule, char ret_text[CTR_DEVICE_TEXT]);
 
+/* The opposite for a line of the kernel's devices.list, as a rule that allows; -ST_EINVAL for
+ * anything else, the line of a cgroup that allows all devices ("a *:* rwm") too. */
+int ctr_device_rule_parse(const char *text, struct ctr_device_rule *ret_rule);
+
+/* The kinds of access that the list allows to devices of exactly this name ("10:*" is another than
+ * "10:229"), as version 1 counts them. */
+uint8_t ctr_device_access(const struct ctr_device_list *list, const struct ctr_device_rule *name);
+
 /* The program that returns 1 for what the list allows and 0 for all else. The caller frees it. */
 int ctr_device_program(const struct ctr_device_list *list, struct bpf_insn **ret_program,
                        size_t *ret_count);

@@ -177,6 +177,50 @@ static void refuses_what_is_no_rule(void **state)
     }
 }
 
+static void lines_of_the_kernel_are_read(void **state)
+{
+    (void)state;
+    struct ctr_device_rule rule;
+    char text[CTR_DEVICE_TEXT];
+    for (const char *const *line = (const char *const[]){"c 1:3 rwm", "b 8:* r", "c *:* m", NULL};
+         *line != NULL; line++) {
+        assert_int_equal(ctr_device_rule_parse(*line, &rule), 0);
+        assert_true(rule.allow);
+        ctr_device_rule_text(&rule, text);
+        assert_string_equal(text, *line);
+    }
+    for (const char *const *line =
+             (const char *const[]){"", "a *:* rwm", "c", "c 1", "c 1:3", "c 1:3 ", "c x:3 rwm",
+                                   "c 1:3 rwx", "c 1:4294967296 r",
+                                   "c 1111111111:1111111111111111111111111111 rwm", NULL};
+         *line != NULL; line++) {
+        assert_int_equal(ctr_device_rule_parse(*line, &rule), -ST_EINVAL);
+    }
+}
+
+static void access_is_that_of_the_same_name(void **state)
+{
+    (void)state;
+    struct spec_device_rule rules[] = {rule(true, "c", 10, 229, "rw"),
+                                       rule(false, "c", 10, 229, "w"),
+                                       rule(true, "c", 11, -1, "rwm")};
+    const struct spec_resources resources = {.devices = rules, .devices_count = ST_COUNT(rules)};
+    struct ctr_device_list list;
+    assert_int_equal(ctr_device_list_read(&resources, &list, NULL), 0);
+    const struct {
+        const char *line;
+        uint8_t access;
+    } cases[] = {{"c 10:229 rwm", CTR_DEVICE_READ}, {"b 10:229 rwm", 0},
+                 {"c 11:* r", CTR_DEVICE_ALL},      {"c 11:3 r", 0},
+                 {"c 1:3 r", CTR_DEVICE_ALL},       {"b *:* rwm", CTR_DEVICE_MKNOD}};
+    for (size_t i = 0; i < ST_COUNT(cases); i++) {
+        struct ctr_device_rule name;
+        assert_int_equal(ctr_device_rule_parse(cases[i].line, &name), 0);
+        assert_int_equal(ctr_device_access(&list, &name), cases[i].access);
+    }
+    ctr_device_list_done(&list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +230,8 @@ int main(void)
         cmocka_unit_test(takes_a_rule_without_type_for_both_kinds_but_only_its_numbers),
         cmocka_unit_test(writes_no_rule_twice_and_in_the_form_of_version_1),
         cmocka_unit_test(refuses_what_is_no_rule),
+        cmocka_unit_test(lines_of_the_kernel_are_read),
+        cmocka_unit_test(access_is_that_of_the_same_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 """Control groups: limits are read back, enforced, changed; events; devices."""
 import json
 import os
+import subprocess
+import sys
 
 from oci_lib import PROBE, case, is_error
 
@@ -213,6 +215,52 @@ def update_changes_limits_by_a_file_and_standard_input(t):
     c.verb("update", "--resources", "-", c.id, input=json.dumps({"pids": {"limit": 31}}))
     t.equal(c.limit("pids", "pids.max", "pids.max"), "31", "pids")
     t.equal(c.limit("memory", "memory.limit_in_bytes", "memory.max"), str(72 * MIB), "memory stays")
+
+
+OPENER = """
+import select, sys
+with open(sys.argv[1], "w", encoding="ascii") as file:
+    file.write("0")
+failed, tries = 0, 0
+print("ready", flush=True)
+while tries % 500 != 0 or tries == 0 or not select.select([sys.stdin], [], [], 0)[0]:
+    tries += 1
+    try:
+        open("/dev/null", "wb").close()
+    except PermissionError:
+        failed += 1
+print(failed, flush=True)
+"""
+
+
+def opens_denied_during(t, c, change):
+    """Runs change() while a process in the container's cgroup opens /dev/null: how often it was denied."""
+    procs = os.path.join(t.runtime.cgroups.folder("devices", c.id), "cgroup.procs")
+    with subprocess.Popen([sys.executable, "-c", OPENER, procs], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as opener:
+        opener.stdout.readline()
+        change()
+        return int(opener.communicate("\n", timeout=30)[0])
+
+
+@case
+def update_changes_devices_and_denies_none_meanwhile(t):
+    c = t.container()
+    c.resources["devices"] = [{"allow": False, "access": "rwm"},
+                              {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rwm"}]
+    c.up()
+
+    def change():
+        for minor in [200, 229] * 10:
+            rules = [{"allow": False, "access": "rwm"},
+                     {"allow": True, "type": "c", "major": 10, "minor": minor, "access": "rw"}]
+            c.verb("update", "--resources", "-", c.id, input=json.dumps({"devices": rules}))
+
+    t.equal(opens_denied_during(t, c, change), 0, "times that /dev/null was denied")
+    if not t.runtime.cgroups.v2:
+        devices = c.limit("devices", "devices.list").split("\n")
+        t.true("c 10:229 rw" in devices and "c 1:3 rwm" in devices, f"what is allowed: {devices}")
+        t.true("c 10:200 rw" not in devices, f"what was allowed before the last update: {devices}")
 
 
 @case

@@ -25,6 +25,7 @@ KNOWN = {
         "listen fds are handed over with their variables": "it loses LISTEN_FDS",
         "unknown actions operators and flags are refused by name": "it does not name them",
         "run in the foreground relays the terminal": "it does not pass the size on",
+        "update changes devices and denies none meanwhile": "it denies all for a moment",
     },
     "runc": {
         "only allowed devices can be made and opened": "it allows /dev/net/tun",
@@ -34,5 +35,6 @@ KNOWN = {
         "a link to procfs in place of the null device opens no way": "CVE-2025-31133",
         "a link in place of the console is not followed": "CVE-2025-52565",
         "a console that is swapped while it is mounted does not lead out": "CVE-2025-52565",
+        "update changes devices and denies none meanwhile": "what was allowed stays allowed",
     },
 }
