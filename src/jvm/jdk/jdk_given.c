@@ -14,6 +14,8 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "jvm/jdk/jdk.h"
+#include "jvm/jdk/jdk_properties.h"
+#include "jvm/runtime/jrt_image.h"
 #include "os/os_file.h"
 
 struct words {
@@ -154,22 +156,34 @@ static bool is_hook(const char *option)
            strcmp(option, "abort") == 0;
 }
 
+/* What jlink --add-options wrote into lib/modules. */
+static int read_image(struct words *to, struct st_err *err)
+{
+    st_auto(free) char *text =
+        jrt_image_text(jdk_modules_path(), "java.base", "jdk/internal/vm/options");
+    return text != NULL ? split("vm options resource", text, to, err) : 0;
+}
+
 int jdk_options_gather(const JavaVMInitArgs *arguments, struct jdk_options *options,
                        struct st_err *err)
 {
+    struct words image = {NULL};
     struct words tool = {NULL};
     struct words given = {NULL};
     struct words last = {NULL};
     struct words all = {NULL};
-    int r = read_variable("JAVA_TOOL_OPTIONS", &tool, err);
+    int r = read_image(&image, err);
+    r = r >= 0 ? read_variable("JAVA_TOOL_OPTIONS", &tool, err) : r;
     r = r >= 0 ? read_variable("_JAVA_OPTIONS", &last, err) : r;
     for (jint i = 0; r >= 0 && i < arguments->nOptions; i++) {
         const char *option = arguments->options[i].optionString;
         r = is_hook(option) ? 0 : add(&given, option);
     }
+    r = r >= 0 ? expand("vm_options_args", &image, &all, err) : r;
     r = r >= 0 ? expand("env_var='JAVA_TOOL_OPTIONS'", &tool, &all, err) : r;
     r = r >= 0 ? expand("cmd_line_args", &given, &all, err) : r;
     r = r >= 0 ? expand("env_var='_JAVA_OPTIONS'", &last, &all, err) : r;
+    jdk_list_free(image.list);
     jdk_list_free(tool.list);
     jdk_list_free(given.list);
     jdk_list_free(last.list);

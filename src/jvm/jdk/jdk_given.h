@@ -1,13 +1,14 @@
 /*
- * Which options were given: the words of the variables, the command line and options files, in the
- * order in which they count.
+ * Which options were given: the words of the image, the variables, the command line and options
+ * files, in the order in which they count.
  */
 #pragma once
 
 #include "base/err.h"
 #include "jvm/jdk/jdk_options.h"
 
-/* Notes them in options->arguments: those of JAVA_TOOL_OPTIONS, of the embedder, of _JAVA_OPTIONS;
+/* Notes them in options->arguments: those of lib/modules (jlink --add-options), of
+ * JAVA_TOOL_OPTIONS, of the embedder, of _JAVA_OPTIONS;
  * -XX:VMOptionsFile gives way to what is in the file. Says which variables were picked up. Those
  * that pass functions are left out. -ST_EINVAL, -ST_ENOENT, -ST_ENOMEM. */
 int jdk_options_gather(const JavaVMInitArgs *arguments, struct jdk_options *options,

@@ -1,7 +1,7 @@
 /*
  * The machine's command line: the option strings that a launcher or embedder passes to
- * JNI_CreateJavaVM, before them those of JAVA_TOOL_OPTIONS, after them those of _JAVA_OPTIONS
- * (jvm-interface.md 1.3).
+ * JNI_CreateJavaVM, before them those of lib/modules and JAVA_TOOL_OPTIONS, after them those of
+ * _JAVA_OPTIONS (jvm-interface.md 1.3).
  */
 #pragma once
 

@@ -261,7 +261,9 @@ static void print_options(const struct jdk_options *options)
 static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *arguments)
 {
     struct st_err err = {0};
+    struct st_err no_home = {0};
     jdk_started();
+    int found = jdk_home_find(&no_home); /* options stand there too */
     int r = jdk_options_parse(arguments, &jdk_options, &err);
     if (r == -ST_ELIMIT) {
         fail_to_start(NULL, err.msg);
@@ -278,8 +280,10 @@ static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *argume
     if (jdk_log_wants("gc")) {
         jdk_log_line("gc", "Using Mark Region");
     }
-    if (jdk_home_find(&err) < 0 || jdk_properties_fill(&jdk_options) < 0 ||
-        jdk_libraries_open(&err) < 0) {
+    if (found < 0) {
+        fail_to_start(NULL, no_home.msg);
+    }
+    if (jdk_properties_fill(&jdk_options) < 0 || jdk_libraries_open(&err) < 0) {
         fail_to_start(NULL, err.msg);
     }
     struct jrt_options options;

@@ -169,10 +169,7 @@ jclass JVM_LookupDefineClass(JNIEnv *env, jclass lookup, const char *name, const
 jstring JVM_InitClassName(JNIEnv *env, jclass of)
 {
     JDK_ENTER(env);
-    char name[2048];
-    struct job_object *string =
-        jrt_string_of(thread, jrt_external_name(jdk_class(of), name, sizeof name));
-    string = string != NULL ? jrt_intern(thread, string) : NULL;
+    struct job_object *string = jrt_intern_name(thread, jdk_class(of));
     if (string != NULL) {
         jrt_set_ref(jrt_get(of), JRT_AT(Class, name), string);
     }

@@ -1,6 +1,6 @@
 /*
- * The boot path: folders and jars that patch modules, the JDK's lib/modules (mapped, classes are
- * parsed where they lie), then what -Xbootclasspath/a names.
+ * The boot path: folders and jars that patch modules, the JDK's lib/modules (mapped, classes that
+ * are not compressed are parsed where they lie), then what -Xbootclasspath/a names.
  *
  * Of lib/modules the boot loader sees only packages of modules that are defined to it: java.base
  * until there are modules, then what the boot layer said.
@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/print.h"
 #include "format/fmt_jimage.h"
+#include "jvm/runtime/jrt_image.h"
 #include "jvm/runtime/jrt_jar.h"
 #include "jvm/runtime/jrt_loader_priv.h"
 #include "jvm/runtime/jrt_symbol.h"
@@ -132,11 +133,19 @@ static enum jrt_boot_found find_in_image(job_offset_t name, struct jrt_boot_byte
     char path[PATH_BYTES];
     size_t length = st_snprintf(path, sizeof(path), "%s.class", symbol->text);
     struct fmt_jimage_entry entry;
-    if (length >= sizeof(path) ||
-        fmt_jimage_find(&image, module, strlen(module), path, length, &entry) < 0 || !entry.data) {
+    int r = length < sizeof(path)
+                ? fmt_jimage_find(&image, module, strlen(module), path, length, &entry)
+                : -ST_ENOENT;
+    uint8_t *owned = NULL;
+    if (r == -ST_EUNSUPPORTED) {
+        owned = jrt_image_decompress(boot_path.modules, module, path, &entry);
+        entry.data = owned;
+    }
+    if ((r < 0 && r != -ST_EUNSUPPORTED) || !entry.data) {
         return JRT_BOOT_NONE;
     }
-    *ret_bytes = (struct jrt_boot_bytes){.bytes = entry.data, .size = entry.size};
+    *ret_bytes =
+        (struct jrt_boot_bytes){.bytes = entry.data, .size = (size_t)entry.size, .owned = owned};
     (void)st_snprintf(ret_bytes->source, sizeof(ret_bytes->source), "jrt:/%s", module);
     return JRT_BOOT_FOUND;
 }

@@ -124,6 +124,22 @@ struct job_object *jrt_intern(struct jrt_thread *thread, struct job_object *stri
     return intern(thread, string, &chars, hash_of(&chars));
 }
 
+struct job_object *jrt_intern_name(struct jrt_thread *thread, const struct jrt_class *class)
+{
+    char small[256];
+    uint32_t size = jrt_symbol_at(class->name)->length + 1u;
+    char *name = size <= sizeof(small) ? small : malloc(size);
+    if (!name) {
+        (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
+        return NULL;
+    }
+    struct job_object *string = jrt_string_of(thread, jrt_external_name(class, name, size));
+    if (name != small) {
+        free(name);
+    }
+    return string ? jrt_intern(thread, string) : NULL;
+}
+
 struct job_object *jrt_intern_symbol(struct jrt_thread *thread, job_offset_t symbol)
 {
     const struct jrt_symbol *text = jrt_symbol_at(symbol);

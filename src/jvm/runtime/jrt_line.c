@@ -1,9 +1,6 @@
 /*
  * Lines of stack traces.
  */
-#include <stdlib.h>
-
-#include "base/heap.h"
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_class_priv.h"
 #include "jvm/runtime/jrt_file.h"
@@ -58,13 +55,7 @@ bool jrt_fill_element(struct jrt_thread *thread, struct job_object *element,
                       struct jrt_method *method, uint32_t bytecode_index)
 {
     struct jrt_class *class = jrt_class_at(method->class_at);
-    uint32_t size = jrt_symbol_at(class->name)->length + 1u;
-    st_auto(free) char *name = malloc(size);
-    if (!name) {
-        return jrt_throw_oom(thread, JRT_OOM_HEAP);
-    }
-    struct job_object *string = jrt_string_of(thread, jrt_external_name(class, name, size));
-    string = string ? jrt_intern(thread, string) : NULL;
+    struct job_object *string = jrt_intern_name(thread, class);
     if (!string) {
         return false;
     }

@@ -16,6 +16,8 @@ struct job_object *jrt_string_utf16(struct jrt_thread *thread, const uint16_t *c
 /* The one string of that content in the machine's table (String.intern, literals). The table is
  * weak. */
 struct job_object *jrt_intern(struct jrt_thread *thread, struct job_object *string);
+/* The class's name as Class.getName gives it. NULL: an exception is pending. */
+struct job_object *jrt_intern_name(struct jrt_thread *thread, const struct jrt_class *class);
 struct job_object *jrt_intern_symbol(struct jrt_thread *thread, job_offset_t symbol);
 
 int32_t jrt_string_length(const struct job_object *string); /* in chars */

@@ -120,7 +120,17 @@ public class Limits {
         }
     }
 
+    /** The longest name that a class may have. */
+    static void names() {
+        ClassWriter writer = new ClassWriter(0);
+        writer.visit(V17, ACC_PUBLIC | ACC_SUPER, "p/" + "n".repeat(65533), null, "java/lang/Object", null);
+        writer.visitEnd();
+        Class<?> made = new Own().of(writer.toByteArray());
+        System.out.println("names: " + made.getName().length() + " " + made.getSimpleName().length() + " " + made.getPackageName());
+    }
+
     public static void main(String[] args) {
+        names();
         frames();
         code();
         for (int count : new int[] {255, 256}) {

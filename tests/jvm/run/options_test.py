@@ -133,6 +133,16 @@ class Options(unittest.TestCase):
                 self.same("Options", JAVA_TOOL_OPTIONS=text)
         self.same("-Foo", "Options", _JAVA_OPTIONS="-Dx")  # all is read before anything is done
 
+    def test_images_of_jlink_run_compressed_and_with_their_options(self):
+        image = os.path.join(self.folder, "image")
+        words = ["--add-modules", "java.management", "--compress=2", "--add-options", "-Dx=1 -Dq='a b' -Dlast=1 -XX:VMOptionsFile=image.flags"]
+        subprocess.run([f"{jvm_lab.JDK}/bin/jlink", *words, "--output", image], check=True, capture_output=True)
+        self.write("image.flags", "-Dfile=1")
+        ran = [jvm_lab.run([f"{image}/bin/java", *chosen], ["-Dx=2", "Options"], self.folder, {**more, "_JAVA_OPTIONS": "-Dlast=2"})
+               for chosen, more in (([], {}), ([f"-XXaltjvm={FOLDER}"], jvm_lab.sanitizer(FOLDER)))]
+        self.assertEqual(ran[0], ran[1])
+        self.assertIn("[-Dx=1, -Dq=a b, -Dlast=1, -Dfile=1, -Dx=2, -Dlast=2]", ran[1][1])
+
     def test_settings_have_hotspots_shape(self):
         for option in ("-XshowSettings", "-XshowSettings:all", "-XshowSettings:vm", "-XshowSettings:properties", "-XshowSettings:locale"):
             with self.subTest(option):
