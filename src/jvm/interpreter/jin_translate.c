@@ -364,6 +364,7 @@ static bool branch_op(struct jin_translator *t, const struct jcf_insn *insn)
     } else if (op == JCF_OP_JSR || op == JCF_OP_JSR_W) {
         subroutine(t, insn);
     } else if (op == JCF_OP_RET) {
+        jin_flush(t, 0);
         (void)jin_emit(t, JIN_RET, insn->index, 0, 0);
     } else {
         return false;

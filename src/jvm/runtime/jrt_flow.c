@@ -1,6 +1,10 @@
 /*
- * The stack before each instruction, by passes over the code until nothing changes. Where ways meet
- * with different sources, a slot's source is unknown: each slot changes at most once, so it ends.
+ * The stack before each instruction, by passes over the code in its order, as far as HotSpot goes,
+ * whose messages must be the same: until the instruction that is asked about has a stack, else
+ * until a pass comes to no new instruction. What a way back brings to a place that was passed is
+ * seen by a further pass alone. Where ways meet with different sources, a slot's source is unknown.
+ * Handlers are there from the start; what follows a jsr is not reached by it, and ret leads
+ * nowhere.
  */
 #include "jvm/runtime/jrt_flow.h"
 
@@ -14,7 +18,7 @@ struct working {
     struct jrt_flow *flow;
     struct jrt_flow_stack *stack; /* what the instruction leaves */
     uint32_t room;
-    bool changed, bad;
+    bool added, bad;
 };
 
 uint32_t jrt_flow_value_slots(const char *descriptor)
@@ -193,19 +197,17 @@ static void arrive(struct working *w, uint32_t target)
         }
         memcpy(there, w->stack, sizeof(*there) + w->stack->depth * sizeof(int32_t));
         flow->stacks[target] = there;
-        w->changed = true;
+        w->added = true;
         return;
     }
     if (there->depth != w->stack->depth) {
         w->bad = true;
         return;
     }
-    w->changed |= (there->written | w->stack->written) != there->written;
     there->written |= w->stack->written;
     for (uint32_t i = 0; i < there->depth; i++) {
-        if (there->from[i] != w->stack->from[i] && there->from[i] != JRT_FLOW_UNKNOWN) {
+        if (there->from[i] != w->stack->from[i]) {
             there->from[i] = JRT_FLOW_UNKNOWN;
-            w->changed = true;
         }
     }
 }
@@ -226,36 +228,34 @@ static void arrive_by(struct working *w, const struct jcf_insn *insn)
 }
 
 /* A handler begins with the exception alone. */
-static void arrive_at_handlers(struct working *w, uint32_t at)
+static void arrive_at_handlers(struct working *w)
 {
     const struct jrt_method *method = w->flow->method;
     const struct jrt_handler *handlers = job_at(method->handlers);
-    uint16_t depth = w->stack->depth;
-    int32_t first = w->stack->from[0];
+    w->stack->depth = 1;
+    w->stack->from[0] = JRT_FLOW_UNKNOWN;
     for (uint32_t i = 0; i < method->handler_count && !w->bad; i++) {
-        if (at >= handlers[i].start && at < handlers[i].end) {
-            w->stack->depth = 1;
-            w->stack->from[0] = JRT_FLOW_UNKNOWN;
-            arrive(w, handlers[i].target);
-        }
+        arrive(w, handlers[i].target);
     }
-    w->stack->depth = depth;
-    w->stack->from[0] = first;
 }
 
-static void pass(struct working *w)
+/* Over all of the code once; ends earlier at `end`, once it has a stack. */
+static void pass(struct working *w, uint32_t end)
 {
     struct jrt_flow *flow = w->flow;
     struct jcf_insn insn;
     for (uint32_t at = 0; at < flow->length && !w->bad; at += insn.length) {
+        const struct jrt_flow_stack *stack = flow->stacks[at];
+        if (at == end && stack) {
+            w->added = false;
+            return;
+        }
         if (jcf_insn_decode(flow->code, flow->length, at, &insn) < 0) {
             w->bad = true;
             return;
         }
-        const struct jrt_flow_stack *stack = flow->stacks[at];
         if (stack) {
             memcpy(w->stack, stack, sizeof(*stack) + stack->depth * sizeof(int32_t));
-            arrive_at_handlers(w, at);
             run(w, &insn);
             if (!w->bad) {
                 arrive_by(w, &insn);
@@ -264,7 +264,8 @@ static void pass(struct working *w)
     }
 }
 
-bool jrt_flow_make(struct jrt_flow *flow, const struct jrt_method *method, struct st_arena *arena)
+bool jrt_flow_make(struct jrt_flow *flow, const struct jrt_method *method, uint32_t end,
+                   struct st_arena *arena)
 {
     *flow = (struct jrt_flow){.method = method,
                               .code = job_at(method->bytecode),
@@ -273,14 +274,14 @@ bool jrt_flow_make(struct jrt_flow *flow, const struct jrt_method *method, struc
     uint32_t room = method->max_stack + 8u; /* swap's detour takes one more */
     flow->stacks = st_arena_array(arena, struct jrt_flow_stack *, flow->length);
     struct working w = {.flow = flow, .stack = new_stack(flow, room), .room = room};
-    /* jsr and ret are not followed. */
-    if (!flow->stacks || !w.stack || (method->flags & JRT_METHOD_HAS_JSR)) {
+    if (!flow->stacks || !w.stack) {
         return false;
     }
     arrive(&w, 0);
-    while (w.changed && !w.bad) {
-        w.changed = false;
-        pass(&w);
+    arrive_at_handlers(&w);
+    while (w.added && !w.bad) {
+        w.added = false;
+        pass(&w, end);
     }
     return !w.bad;
 }

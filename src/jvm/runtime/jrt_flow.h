@@ -24,8 +24,9 @@ struct jrt_flow {
     struct st_arena *arena;
 };
 
-/* All of it lies in the arena. false: out of memory, or code that is not well-formed. */
-bool jrt_flow_make(struct jrt_flow *flow, const struct jrt_method *method,
+/* What is known before the instruction at `end`. All of it lies in the arena. false: out of memory,
+ * or code that is not well-formed. */
+bool jrt_flow_make(struct jrt_flow *flow, const struct jrt_method *method, uint32_t end,
                    struct st_arena *arena) ST_MUST_CHECK;
 
 /* Who pushed the slot (0: the top) of the stack before the instruction at `at`. */

@@ -282,8 +282,7 @@ static bool tell(struct telling *t, uint32_t at)
 {
     struct jcf_insn insn;
     uint32_t slot;
-    if (at >= t->flow->length || !t->flow->stacks[at] ||
-        jcf_insn_decode(t->flow->code, t->flow->length, at, &insn) < 0 ||
+    if (at >= t->flow->length || jcf_insn_decode(t->flow->code, t->flow->length, at, &insn) < 0 ||
         !tell_action(t, &insn, &slot)) {
         return false;
     }
@@ -306,7 +305,7 @@ struct job_object *jrt_npe_message(struct jrt_thread *thread, struct job_object 
     struct telling telling = {
         .flow = &flow, .in = jrt_class_at(method->class_at), .text = ST_BUF_HEAP(TEXT_MAX)};
     struct job_object *message = NULL;
-    if (jrt_flow_make(&flow, method, &arena) && tell(&telling, at)) {
+    if (jrt_flow_make(&flow, method, at, &arena) && tell(&telling, at)) {
         message = jrt_string(thread, st_buf_string(&telling.text), telling.text.length);
     }
     st_buf_done(&telling.text);
