@@ -89,10 +89,18 @@ static void remember(struct cpu *cpu, uint16_t pcid)
     cpu->remembered[at].fetch_tag = cpu->fetch_tag;
 }
 
+/* Other vCPUs may be reading it, see cpu_tlb_protect. */
+static void clear_entry(struct cpu_tlb_entry *entry)
+{
+    __atomic_store_n(&entry->tag, 0, __ATOMIC_RELEASE);
+}
+
 void cpu_tlb_clear(struct cpu *cpu)
 {
     memset(cpu->tlb_read, 0, sizeof cpu->tlb_read);
-    memset(cpu->tlb_write, 0, sizeof cpu->tlb_write);
+    for (unsigned i = 0; i < CPU_TLB_SIZE; i++) {
+        clear_entry(&cpu->tlb_write[i]);
+    }
     memset(cpu->tlb_fetch, 0, sizeof cpu->tlb_fetch);
     cpu->space_next = 1;
     cpu_tlb_flush(cpu);
@@ -140,12 +148,6 @@ void cpu_tlb_forget(struct cpu *cpu, uint16_t pcid)
             cpu->remembered[i].space = 0;
         }
     }
-}
-
-/* Other vCPUs may be reading it, see cpu_tlb_protect. */
-static void clear_entry(struct cpu_tlb_entry *entry)
-{
-    __atomic_store_n(&entry->tag, 0, __ATOMIC_RELEASE);
 }
 
 static void drop_page(struct cpu_tlb_entry *table, uint64_t linear)
