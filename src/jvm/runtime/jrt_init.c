@@ -63,6 +63,22 @@ static bool run_initializer(struct jrt_thread *thread, const struct jrt_class *c
            jrt_call(thread, method, NULL);
 }
 
+/* Gives an error the trace that `thrown` says it has, which its maker may have set; where it throws
+ * instead, the error's own stays. */
+static void take_trace(struct jrt_thread *thread, struct job_object *error,
+                       struct job_object *thrown)
+{
+    union jrt_slot trace = {.word = 0};
+    struct jrt_method *method =
+        jrt_virtual_method(jrt_class_of(thrown), jrt_known.method[JRT_METHOD_getStackTrace]);
+    if (jrt_call(thread, method, &trace, thrown)) {
+        jrt_set_ref(error, JRT_AT(Throwable, stackTrace), job_from_ref(trace.ref));
+        jrt_set_ref(error, JRT_AT(Throwable, backtrace), NULL);
+    } else {
+        (void)jrt_catch(thread);
+    }
+}
+
 /* Keeps, for later, an ExceptionInInitializerError that tells of `thrown` and has its trace. */
 static void keep_cause(struct jrt_thread *thread, struct jrt_class *class,
                        struct job_object *thrown)
@@ -82,9 +98,7 @@ static void keep_cause(struct jrt_thread *thread, struct jrt_class *class,
     struct job_object *cause =
         string ? jrt_construct(thread, error, "(Ljava/lang/String;)V", string) : NULL;
     if (cause) {
-        jrt_set_ref(cause, JRT_AT(Throwable, backtrace),
-                    jrt_ref(thrown, JRT_AT(Throwable, backtrace)));
-        jrt_set_int(cause, JRT_AT(Throwable, depth), jrt_int(thrown, JRT_AT(Throwable, depth)));
+        take_trace(thread, cause, thrown);
         uint32_t index = jrt_add_reference(thread, class, cause);
         __atomic_store_n(&class->failure, index, __ATOMIC_RELEASE);
     }

@@ -52,6 +52,17 @@ public class Loaders {
         static int value = Integer.parseInt("x");
     }
 
+    /** Says where it failed itself. */
+    static class FailsElsewhere {
+        static int value = fail();
+
+        static int fail() {
+            Error error = new Error("elsewhere");
+            error.setStackTrace(new StackTraceElement[] {new StackTraceElement("Elsewhere", "method", "Elsewhere.java", 7)});
+            throw error;
+        }
+    }
+
     interface Action {
         void run() throws Throwable;
     }
@@ -77,6 +88,12 @@ public class Loaders {
         tell(() -> own.loadClass("Nothing"));
         tell(() -> System.out.println(Fails.value));
         tell(() -> System.out.println(Fails.value));
+        tell(() -> System.out.println(FailsElsewhere.value));
+        try {
+            System.out.println(FailsElsewhere.value);
+        } catch (NoClassDefFoundError e) {
+            System.out.println(e.getCause() + " " + java.util.Arrays.toString(e.getCause().getStackTrace()));
+        }
         tell(() -> System.out.println((Object) Part.class.cast(part.getDeclaredConstructor().newInstance())));
 
         MethodHandles.Lookup hidden =
