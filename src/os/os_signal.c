@@ -60,14 +60,14 @@ int os_signal_number(const char *text)
     return real_time(name);
 }
 
-int os_signal_fault(int number, os_fault_handler_t *handler)
+int os_signal_fault(int number, os_fault_handler_t *handler, bool always)
 {
     struct sigaction before;
     struct sigaction action = {.sa_sigaction = handler,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     (void)sigemptyset(&action.sa_mask);
     int r = OS_CALL(sigaction(number, NULL, &before));
-    if (r < 0 || before.sa_handler != SIG_DFL) {
+    if (r < 0 || (before.sa_handler != SIG_DFL && !always)) {
         return r < 0 ? r : 1;
     }
     return OS_CALL(sigaction(number, &action, NULL));

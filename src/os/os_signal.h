@@ -2,6 +2,7 @@
 #pragma once
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "base/attr.h"
 
@@ -19,10 +20,10 @@ int os_signal_handle(int number, os_signal_handler_t *handler, os_signal_handler
 int os_signal_handler(int number, os_signal_handler_t **ret_handler);
 
 /* Has a fault (SIGSEGV and its like) handled, on the alternative stack where there is one, unless
- * somebody handles it already. Where the handler returns the thread goes on with the context, which
- * it may change. 0, 1: somebody does, or -errno. */
+ * somebody handles it already and it is not to be so always. Where the handler returns the thread
+ * goes on with the context, which it may change. 0, 1: somebody does, or -errno. */
 typedef void os_fault_handler_t(int number, siginfo_t *info, void *context);
-int os_signal_fault(int number, os_fault_handler_t *handler);
+int os_signal_fault(int number, os_fault_handler_t *handler, bool always);
 
 /* "SIGTERM"; NULL for a number without a name. Static storage. */
 const char *os_signal_name(int number);

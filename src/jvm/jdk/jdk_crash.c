@@ -239,9 +239,56 @@ ST_NORETURN static void report(int number, const char *what, const siginfo_t *in
     die();
 }
 
+/* libjsig, where the process has loaded it before us: actions that are set between begin and end
+ * are the machine's and stay; what others set for the same signals, before or later, it keeps for
+ * us to call. */
+static struct {
+    void (*begin)(void);
+    void (*end)(void);
+    struct sigaction *(*action)(int number);
+} chain; /* [I] */
+
+static void find_chain(void)
+{
+    *(void **)&chain.begin = dlsym(RTLD_DEFAULT, "JVM_begin_signal_setting");
+    *(void **)&chain.end = dlsym(RTLD_DEFAULT, "JVM_end_signal_setting");
+    *(void **)&chain.action = dlsym(RTLD_DEFAULT, "JVM_get_signal_action");
+    if (chain.begin == NULL || chain.end == NULL) {
+        chain.action = NULL;
+    }
+}
+
+/* Whether somebody else's action has dealt with the signal. */
+static bool call_chained(int number, siginfo_t *info, void *context)
+{
+    struct sigaction *kept = chain.action != NULL ? chain.action(number) : NULL;
+    if (kept == NULL || kept->sa_handler == SIG_DFL) {
+        return false;
+    }
+    struct sigaction action = *kept;
+    if (action.sa_handler == SIG_IGN) {
+        return true;
+    }
+    if ((action.sa_flags & SA_RESETHAND) != 0) {
+        kept->sa_handler = SIG_DFL;
+    }
+    if ((action.sa_flags & SA_NODEFER) == 0) {
+        (void)sigaddset(&action.sa_mask, number);
+    }
+    sigset_t mask;
+    (void)pthread_sigmask(SIG_BLOCK, &action.sa_mask, &mask);
+    if ((action.sa_flags & SA_SIGINFO) != 0) {
+        action.sa_sigaction(number, info, context);
+    } else {
+        action.sa_handler(number);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return true;
+}
+
 static void crashed(int number, siginfo_t *info, void *context)
 {
-    if (number == SIGBUS && jrt_raw_leave(context)) {
+    if ((number == SIGBUS && jrt_raw_leave(context)) || call_chained(number, info, context)) {
         return;
     }
     report(number, name_of(number), info, context);
@@ -258,7 +305,14 @@ void jdk_crash_watch(void)
                    jdk_property_get(&jdk_options, "java.home") != NULL
                        ? jdk_property_get(&jdk_options, "java.home")
                        : "");
+    find_chain();
+    if (chain.action != NULL) {
+        chain.begin();
+    }
     for (unsigned i = 0; i < ST_COUNT(faults); i++) {
-        (void)os_signal_fault(faults[i].number, crashed);
+        (void)os_signal_fault(faults[i].number, crashed, chain.action != NULL);
+    }
+    if (chain.action != NULL) {
+        chain.end();
     }
 }

@@ -295,7 +295,7 @@ static jint MonitorEnter(JNIEnv *env, jobject object)
 {
     JDK_ENTER(env);
     struct job_object *of = jrt_get(object);
-    bool good = of != NULL ? jrt_monitor_enter(thread, of) : jrt_throw_null(thread);
+    bool good = of != NULL ? jrt_monitor_enter_native(thread, of) : jrt_throw_null(thread);
     JDK_RETURN((jint)(good ? JNI_OK : JNI_ERR));
 }
 
@@ -303,7 +303,7 @@ static jint MonitorExit(JNIEnv *env, jobject object)
 {
     JDK_ENTER(env);
     struct job_object *of = jrt_get(object);
-    bool good = of != NULL ? jrt_monitor_exit(thread, of) : jrt_throw_null(thread);
+    bool good = of != NULL ? jrt_monitor_exit_native(thread, of) : jrt_throw_null(thread);
     JDK_RETURN((jint)(good ? JNI_OK : JNI_ERR));
 }
 

@@ -71,9 +71,6 @@ static jint attach(void **ret_env, const JavaVMAttachArgs *arguments, bool daemo
     if (is_gone()) {
         return JNI_ERR;
     }
-    if (arguments != NULL && !is_version(arguments->version) && arguments->version != 0x00010001) {
-        return JNI_EVERSION;
-    }
     struct jrt_thread *thread = jrt_current();
     if (thread != NULL) {
         *ret_env = &thread->jni;

@@ -206,6 +206,7 @@ void jrt_thread_exit(struct jrt_thread *thread)
         (void)!jrt_monitor_exit(thread, java_thread);
     }
     (void)jrt_catch(thread);
+    jrt_monitors_release(thread);
 }
 
 bool jrt_thread_stop(struct jrt_thread *thread, struct job_object *java_thread,

@@ -310,6 +310,42 @@ bool jrt_monitor_exit(struct jrt_thread *thread, struct job_object *object)
     return true;
 }
 
+bool jrt_monitor_enter_native(struct jrt_thread *thread, struct job_object *object)
+{
+    if (!enter_monitor(thread, object)) { /* inflated, so that it can be found */
+        return false;
+    }
+    thread->native_locks++;
+    return true;
+}
+
+bool jrt_monitor_exit_native(struct jrt_thread *thread, struct job_object *object)
+{
+    if (!jrt_monitor_exit(thread, object)) {
+        return false;
+    }
+    thread->native_locks -= thread->native_locks != 0;
+    return true;
+}
+
+void jrt_monitors_release(struct jrt_thread *thread)
+{
+    if (thread->native_locks == 0) {
+        return;
+    }
+    pthread_mutex_lock(&table_lock);
+    uint32_t count = made;
+    pthread_mutex_unlock(&table_lock);
+    for (uint32_t i = 0; i < count; i++) {
+        struct monitor *monitor = monitor_at(i);
+        if (owns(thread, monitor)) {
+            monitor->depth = 0;
+            release(monitor);
+        }
+    }
+    thread->native_locks = 0;
+}
+
 uint32_t jrt_monitor_owner(const struct job_object *object)
 {
     uint32_t word = __atomic_load_n(&object->lock, __ATOMIC_ACQUIRE);

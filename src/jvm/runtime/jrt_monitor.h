@@ -13,6 +13,11 @@
  * IllegalMonitorStateException if the thread does not own the monitor. */
 bool jrt_monitor_enter(struct jrt_thread *thread, struct job_object *object) ST_MUST_CHECK;
 bool jrt_monitor_exit(struct jrt_thread *thread, struct job_object *object) ST_MUST_CHECK;
+/* JNI's MonitorEnter and MonitorExit: what a thread entered so and did not leave when it ends,
+ * jrt_monitors_release leaves. */
+bool jrt_monitor_enter_native(struct jrt_thread *thread, struct job_object *object) ST_MUST_CHECK;
+bool jrt_monitor_exit_native(struct jrt_thread *thread, struct job_object *object) ST_MUST_CHECK;
+void jrt_monitors_release(struct jrt_thread *thread);
 bool jrt_monitor_owned(struct jrt_thread *thread, struct job_object *object);
 /* Object.wait (milliseconds; 0: for ever), notify. false: an exception is pending (not owner,
  * interrupted). */

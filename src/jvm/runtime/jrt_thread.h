@@ -110,6 +110,7 @@ struct jrt_thread {
     uint32_t critical_count, critical_room;
     struct jrt_held *held; /* [o] by frame: jrt_held.h */
     uint32_t held_count, held_room;
+    uint32_t native_locks;                /* [o] MonitorEnters of JNI without MonitorExit */
     struct jrt_local_frame *local_frames; /* [o] of PushLocalFrame: jdk's */
     uint64_t hash_seed;                   /* [o] of identity hashes */
     uint32_t spins;     /* [o] before it sleeps in Object.wait: more where that spares sleeps */

@@ -11,12 +11,19 @@
 #include "jvm/jdk/jdk_jni.h"
 
 /* Places in the function tables (JNI specification, chapters 4 and 5). */
-enum { FIND_CLASS = 6, EXCEPTION_CHECK = 228, GET_STATIC_METHOD_ID = 113, CALL_STATIC_VOID = 141 };
+enum {
+    FIND_CLASS = 6,
+    GET_STATIC_METHOD_ID = 113,
+    CALL_STATIC_VOID = 141,
+    MONITOR_ENTER = 217,
+    EXCEPTION_CHECK = 228
+};
 enum { DESTROY = 3, ATTACH = 4, DETACH = 5 };
 enum { OPTIONS = 16, COLLECTIONS = 20 };
 
 typedef jclass find_class_t(JNIEnv *env, const char *name);
 typedef jboolean check_t(JNIEnv *env);
+typedef jint enter_t(JNIEnv *env, jobject object);
 typedef jmethodID method_t(JNIEnv *env, jclass class, const char *name, const char *descriptor);
 typedef void call_t(JNIEnv *env, jclass class, jmethodID method, ...);
 typedef jint create_t(JavaVM **ret_vm, void **ret_env, void *arguments);
@@ -38,6 +45,15 @@ static int collect(JNIEnv *env)
     return ((check_t *)function(env, EXCEPTION_CHECK))(env) != 0;
 }
 
+/* What a thread has entered is free when it detaches, however often it was. */
+static jint enter(void *env)
+{
+    jclass class = ((find_class_t *)function(env, FIND_CLASS))(env, "Ends");
+    jint first = ((enter_t *)function(env, MONITOR_ENTER))(env, class);
+    jint second = ((enter_t *)function(env, MONITOR_ENTER))(env, class);
+    return first | second;
+}
+
 /* NULL, or what went wrong. */
 static void *find(void *vm)
 {
@@ -48,6 +64,7 @@ static void *find(void *vm)
         return not_attached;
     }
     jclass class = ((find_class_t *)function(env, FIND_CLASS))(env, "Ends");
+    (void)enter(env);
     (void)((leave_t *)function(vm, DETACH))(vm);
     return class != NULL ? NULL : not_found;
 }
@@ -75,6 +92,7 @@ int main(int argc, char **argv)
     (void)pthread_create(&thread, NULL, find, vm);
     (void)pthread_join(thread, &failure);
     (void)printf("%s\n", failure != NULL ? (const char *)failure : "found");
+    (void)printf("entered %d\n", enter(env));
     if (((leave_t *)function(vm, DESTROY))(vm) != JNI_OK) {
         return 1;
     }
