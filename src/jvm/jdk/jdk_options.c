@@ -375,7 +375,7 @@ static int flags_file(struct parser *p, const char *option ST_UNUSED, const char
     enum { FILE_BYTES = 1 << 20 };
     st_auto(buf) struct st_buf text = ST_BUF_HEAP(FILE_BYTES);
     if (os_read_file(AT_FDCWD, path, &text) < 0) {
-        return st_fail(p->err, ST_ENOENT, "Could not open settings file %s", path);
+        return st_fail(p->err, ST_EINVAL, "Could not open settings file %s", path);
     }
     char *whole = strdup(st_buf_string(&text));
     char *rest = whole;
@@ -602,7 +602,8 @@ static int take(struct parser *p, const char *option)
     if (strncmp(option, "-XX:", 4) == 0) {
         return jdk_flag_take(&p->flags, option + 4, p->err);
     }
-    return p->flags.lenient ? 0 : st_fail(p->err, ST_EINVAL, "Unrecognized option: %s", option);
+    return p->flags.lenient ? 0
+                            : st_fail(p->err, ST_EUNSUPPORTED, "Unrecognized option: %s", option);
 }
 
 /* Wherever it stands, it holds for all. */

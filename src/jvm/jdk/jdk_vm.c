@@ -255,6 +255,20 @@ static void print_options(const struct jdk_options *options)
     (void)fflush(stdout);
 }
 
+/* What HotSpot returns for options that it knows but not so, and for others. */
+static jint create_error(int r)
+{
+    switch (r) {
+    case -ST_EINVAL:
+    case -ST_ERANGE:
+        return JNI_EINVAL;
+    case -ST_ENOMEM:
+        return JNI_ENOMEM;
+    default:
+        return JNI_ERR;
+    }
+}
+
 static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *arguments)
 {
     struct st_err err = {0};
@@ -268,7 +282,7 @@ static jint create(JavaVM **ret_vm, void **ret_env, const JavaVMInitArgs *argume
     if (r < 0) {
         jdk_print(r == -ST_ERANGE ? stdout : stderr, "%s\n%s", err.msg, err.hint);
         jdk_options_done(&jdk_options);
-        return r == -ST_ENOMEM ? JNI_ENOMEM : JNI_ERR;
+        return create_error(r);
     }
     if (jdk_options.printed) {
         jdk_exit(0);
