@@ -260,11 +260,11 @@ static unsigned run_group(struct options *options, uint16_t row, enum cases_mode
         if (options->tell != NULL && !lists(options->tell, name)) {
             continue;
         }
-        if (!has_begun(options, name)) {
-            bare_print("-");
-        } else if (!cases_make(row, mode, options->seed, i, &c)) {
+        bool begun = has_begun(options, name);
+        if (begun && !cases_make(row, mode, options->seed, i, &c)) {
             bare_print("none");
-        } else if ((c.about & options->without) != 0 || (c.needs & ~cases_cr4_supported()) != 0) {
+        } else if (!begun || (c.about & options->without) != 0 ||
+                   (c.needs & ~cases_cr4_supported()) != 0) {
             bare_print("-");
         } else {
             bare_print("%08x", run_case(options, &c, i));

@@ -54,7 +54,7 @@ uint16_t jis_find(const struct jrt_method *method)
     if (!may_be(name)) {
         return 0;
     }
-    for (uint16_t i = 0; i < ST_COUNT(rows); i++) {
+    for (size_t i = 0; i < ST_COUNT(rows); i++) {
         if (strcmp(rows[i].name, name) == 0 && strcmp(rows[i].class, class_name) == 0 &&
             strcmp(rows[i].descriptor, jrt_text(method->descriptor)) == 0) {
             return (uint16_t)(i + 1);

@@ -440,7 +440,7 @@ void JVM_DefineArchivedModules(JNIEnv *env, jobject platform ST_UNUSED, jobject 
 
 void *JVM_RawMonitorCreate(void)
 {
-    pthread_mutex_t *lock = malloc(sizeof *lock);
+    pthread_mutex_t *lock = malloc(sizeof(pthread_mutex_t));
     if (lock != NULL) {
         pthread_mutex_init(lock, NULL);
     }

@@ -128,19 +128,16 @@ jrt_handle_t jrt_local(struct jrt_thread *thread, struct job_object *object)
     if (object == NULL) {
         return NULL;
     }
-    uint64_t *word;
-    if (locals->hole_count != 0) {
-        word = locals->holes[--locals->hole_count];
-    } else if (locals->count < BLOCK_WORDS) {
-        word = &locals->block->words[locals->count++];
-    } else if (locals->deleted >= HOLES_WORTH_A_SEARCH && search_holes(locals)) {
-        word = locals->holes[--locals->hole_count];
-    } else if (add_block(locals)) {
-        word = &locals->block->words[locals->count++];
-    } else {
+    bool full = locals->hole_count == 0 && locals->count == BLOCK_WORDS;
+    if (full && locals->deleted >= HOLES_WORTH_A_SEARCH) {
+        full = !search_holes(locals);
+    }
+    if (full && !add_block(locals)) {
         (void)jrt_throw_oom(thread, JRT_OOM_HEAP);
         return NULL;
     }
+    uint64_t *word = locals->hole_count != 0 ? locals->holes[--locals->hole_count]
+                                             : &locals->block->words[locals->count++];
     *word = job_to_ref(object).word;
     return word;
 }
