@@ -213,18 +213,11 @@ static bool tell_source(struct telling *t, uint32_t at, uint32_t slot, int detai
         jcf_insn_decode(t->flow->code, t->flow->length, (uint32_t)from, &insn) < 0) {
         return false;
     }
-    size_t length = t->text.length;
+    /* HotSpot leaves this there when it cannot tell of the instruction: invokedynamic, ldc. */
     if (detail == DETAIL_MAX && !inner && !is_call(insn.op)) {
         st_buf_text(&t->text, " because \"");
     }
-    if (!tell_insn(t, &insn, detail, inner)) {
-        if (t->text.data) { /* what was begun */
-            t->text.data[length] = 0;
-            t->text.length = length;
-        }
-        return false;
-    }
-    return true;
+    return tell_insn(t, &insn, detail, inner);
 }
 
 /* What failed, and the slot of what was null. false: not an instruction that throws it. */

@@ -11,6 +11,7 @@ import zlib
 import jvm_lab
 from java_shape import AFTER, BEFORE
 
+HOTSPOT = ["-XX:TieredStopAtLevel=1"]  # starts sooner, and compiles what is called often
 INTEGERS = ("int", "long", "byte", "char", "short")
 PRIMITIVES = (*INTEGERS, "float", "double", "boolean")
 NUMBERS = PRIMITIVES[:-1]

@@ -3,6 +3,8 @@
 
     random_test.py LIBJVM-FOLDER [--kind java|bytecode] [--seed N] [--count N] [--minutes N] [--times N] [--ours=OPTION]... [--theirs=OPTION]...
 
+Java source is by java_source.py, class files by class_code.py, which make what no compiler does.
+
 A program that differs is made as small as it can be and told with its seed; `--count 1 --seed N` runs it again. With --minutes
 programs of further seeds are run until the time is over. --times is how often each program calls its methods: as many as make
 compilers compile. The options are the machines', such as --ours=-XX:GCStress=100 or --theirs=-Xint.
@@ -18,11 +20,12 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../run"))
+import class_code  # noqa: E402
 import java_source  # noqa: E402
 import jvm_lab  # noqa: E402
 from reduce import reduce  # noqa: E402
 
-KINDS = {"java": java_source}
+KINDS = {"java": java_source, "bytecode": class_code}
 AT_ONCE = 60  # programs in one machine
 SHORT = os.environ.get("STRATA_SHORT")
 
@@ -31,13 +34,13 @@ class Lab:
     def __init__(self, given, folder):
         self.given, self.folder = given, folder
         self.helpers = self.path("lab")
-        sources = [os.path.join(HERE, "lab", name) for name in ("Lab.java", "Run.java")]
+        sources = [os.path.join(HERE, "lab", name) for name in ("Boot.java", "Lab.java", "Run.java")]
         subprocess.run([f"{jvm_lab.JDK}/bin/javac", "-nowarn", "-d", self.helpers, *sources], check=True)
         # Compiled code of HotSpot's throws exceptions without a trace otherwise.
-        self.theirs = [f"{jvm_lab.JDK}/bin/java", "-XX:-OmitStackTraceInFastThrow", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *given.theirs]
+        self.theirs = [f"{jvm_lab.JDK}/bin/java", "-XX:-OmitStackTraceInFastThrow", "-XX:+UseSerialGC"]
         self.ours = [f"{jvm_lab.JDK}/bin/java", f"-XXaltjvm={given.machine}", *given.ours]
         self.sanitizer = jvm_lab.sanitizer(given.machine)
-        self.batches = 0
+        self.batches, self.reducing = 0, False
 
     def path(self, name):
         path = os.path.join(self.folder, name)
@@ -47,7 +50,7 @@ class Lab:
     def lab(self, java, words, more, limit):
         """What the programs' runner does: its status, 'no end' after the limit, and what it says."""
         with open(os.path.join(self.folder, "said"), "w+b") as said, open(os.path.join(self.folder, "errors"), "w+b") as errors:
-            process = subprocess.Popen([*java, "-Xmx512m", "-cp", self.helpers, "lab.Lab", *words], stdout=said, stderr=errors, env={**os.environ, **more})
+            process = subprocess.Popen([*java, "-Xmx512m", "-cp", self.helpers, "lab.Lab", *words], stdout=said, stderr=errors, cwd=self.folder, env={**os.environ, **more})
             try:
                 status = process.wait(limit)
             except subprocess.TimeoutExpired:
@@ -58,12 +61,12 @@ class Lab:
             errors.seek(0)
             return status, said.read().decode(errors="replace"), errors.read().decode(errors="replace")
 
-    def run(self, java, classes, names, more=None):
+    def run(self, java, classes, names, more):
         """What each program says. One that ends the machine, or has no end, says that."""
         told, waiting = {}, list(names)
         while waiting:
-            limit = (20 if more is None and len(names) == 1 else 60) + self.given.limit * len(waiting)
-            status, said, errors = self.lab(java, ["run", classes, str(self.given.times), *waiting], more or {}, limit)
+            limit = 15 + (1 if self.reducing else self.given.limit) * len(waiting)
+            status, said, errors = self.lab(java, ["run", classes, str(self.given.times), *waiting], more, limit)
             told.update(re.findall(r"(?ms)^=== (\S+)\n(.*?)^===$", said))
             left = [name for name in waiting if name not in told]
             if left:
@@ -78,7 +81,7 @@ class Lab:
         self.batches += 1
         classes = self.path(f"{self.batches}/classes")
         names = kind.build(texts, self, self.path(f"{self.batches}/sources"), classes)
-        theirs = self.run(self.theirs, classes, names)
+        theirs = self.run([*self.theirs, *kind.HOTSPOT, *self.given.theirs], classes, names, {})
         ours = self.run(self.ours, classes, names, self.sanitizer)
         if not self.given.keep:
             subprocess.run(["rm", "-rf", self.path(str(self.batches))], check=True)
@@ -90,12 +93,15 @@ class Lab:
             named = {f"r{i}": text.replace(f"{name}", f"r{i}") for i, text in enumerate(texts)}
             different = self.compare(kind, named)
             return [f"r{i}" in different and "no end" not in different[f"r{i}"][1] for i in range(len(texts))]
-        return reduce(text, are_bad, self.given.reduce)
+        self.reducing = True
+        small = reduce(text, are_bad, self.given.reduce)
+        self.reducing = False
+        return small
 
 
 def tell(lab, kind, name, text, outputs):
     print(f"{name}: ours and HotSpot's differ")
-    print("\n".join(list(difflib.unified_diff(*(out.splitlines() for out in reversed(outputs)), "HotSpot", "ours", lineterm="", n=1))[:20]), flush=True)
+    print("\n".join(line[:300] for line in list(difflib.unified_diff(*(out.splitlines() for out in reversed(outputs)), "HotSpot", "ours", lineterm="", n=1))[:20]), flush=True)
     if lab.given.reduce:
         small = lab.smaller(kind, name, text)
         print(f"---- {name}, reduced\n{small}\n----", flush=True)
@@ -106,7 +112,7 @@ def main():
     parser.add_argument("machine", type=os.path.abspath)
     parser.add_argument("--kind", choices=KINDS, action="append")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=15 if SHORT else 60)
+    parser.add_argument("--count", type=int, default=15 if SHORT else 40)
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--ours", action="append", default=[])
