@@ -3,8 +3,12 @@
 LETTERS = (("int", "i"), ("long", "l"), ("byte", "b"), ("char", "c"), ("short", "s"), ("float", "f"), ("double", "d"), ("boolean", "z"),
            ("String", "t"), ("Object", "o"))
 
-BEFORE = """import java.util.List;
+BEFORE = """import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.*;
 import java.util.function.*;
+import java.util.stream.*;
 import lab.Run;
 
 public class Main {
@@ -55,6 +59,59 @@ public class Main {
     static class Static0 { static int v = Si * 2; static { Run.p("Static0 " + v); } }
     static class Static1 extends Static0 { static int v = Static0.v + 1; static { Run.p("Static1 " + v); Si++; } }
     static class StaticF { static int v = Sia[8 + (Si & 1)]; }
+    interface P<T extends Comparable<T>> {
+        int K = noted(3);
+        P<T> self();
+        T value();
+        default int next(T x) { return self().value().compareTo(x) + K; }
+    }
+    static class Q implements P<String> {
+        final String text;
+        Q(String text) { this.text = text; }
+        @Override public Q self() { return this; }
+        @Override public String value() { return text; }
+    }
+    static int noted(int x) { Run.p("noted " + x); return x; }
+    static int sum(Integer... all) { int sum = 0; for (Integer one : all) { sum += one; } return sum; }
+    static long product(long... all) { long all1 = 1; for (long one : all) { all1 *= one; } return all1; }
+    @SuppressWarnings("unchecked") static <T extends Throwable> RuntimeException raise(Throwable thrown) throws T { throw (T) thrown; }
+    static Object reflected(String name, Object... arguments) {
+        for (var method : Main.class.getDeclaredMethods()) {
+            if (method.getName().equals(name)) {
+                try {
+                    return method.invoke(null, arguments);
+                } catch (java.lang.reflect.InvocationTargetException e) {
+                    throw Main.<RuntimeException>raise(e.getCause());
+                } catch (IllegalAccessException e) {
+                    throw new IllegalStateException(e);
+                }
+            }
+        }
+        return null;
+    }
+    static Object handled(String name, Object... arguments) {
+        for (var method : Main.class.getDeclaredMethods()) {
+            if (method.getName().equals(name)) {
+                try {
+                    MethodHandle handle = MethodHandles.lookup().unreflect(method);
+                    return handle.asFixedArity().invokeWithArguments(arguments);
+                } catch (Throwable e) {
+                    throw Main.<RuntimeException>raise(e);
+                }
+            }
+        }
+        return null;
+    }
+    static final VarHandle HI, HL, HA;
+    static {
+        try {
+            HI = MethodHandles.lookup().findVarHandle(A.class, "im", int.class);
+            HL = MethodHandles.lookup().findVarHandle(A.class, "lw", long.class);
+            HA = MethodHandles.arrayElementVarHandle(int[].class);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
     static class Late2 { static { Run.p("Late2"); } @Override public int hashCode() { return 2; } }
     static A SA;
     static B SB;

@@ -172,6 +172,11 @@ class Generator:
         self.cost += method.cost * self.times
         arguments = ", ".join(self.argument(p, d - 1) for p in method.parameters)
         if method.owner is None:
+            how = self.r.randrange(12)
+            if how < 2 and method.result != "void" and not any("..." in p for p in method.parameters):
+                boxed = BOXES.get(method.result, method.result)
+                self.cost += 200 * self.times
+                return f"(({boxed}) {'reflected' if how else 'handled'}(\"{method.name}\"{', ' if arguments else ''}{arguments}))"
             return f"{method.name}({arguments})"
         return f"{self.receiver(method.owner, d - 1)}.{method.name}({arguments})"
 
@@ -252,6 +257,8 @@ class Generator:
         """A lambda or method reference, called at once. It sees locals that do not change."""
         if self.depth > 2:
             return f"({self.cast(kind, d)})"
+        if kind in ("int", "long", "String") and self.chance(0.3):
+            return self.streamed(kind, d)
         if kind == "int" and self.chance(0.4):
             return self.one(f"((IntBinaryOperator) Math::max).applyAsInt({self.e('int', d - 1)}, {self.e('int', d - 1)})",
                             f"((ToIntFunction<String>) String::length).applyAsInt({self.string(d - 1)})",
@@ -270,6 +277,25 @@ class Generator:
         self.depth -= 1
         called = f"(({shapes[shape]}<{BOXES.get(kind, kind)}>) ({', '.join(names)}) -> {body}).of({', '.join(arguments)})"
         return f"(({kind}) {called})" if kind in BOXES else called
+
+    def streamed(self, kind, d):
+        """A pipeline of the library's, with lambdas that see locals that do not change."""
+        if self.cost + 100 * self.times > self.budget:
+            return f"({self.cast(kind, d)})"
+        self.cost += 100 * self.times
+        name, other = self.name("p"), self.name("p")
+        kept = self.scope, self.loops, self.leaves
+        self.scope = [v for v in self.scope if v.captured] + [Variable(name, "int", assigned=False)]
+        self.loops, self.leaves, self.depth = [], False, self.depth + 1
+        mapped, chosen, text = self.cast("int", d - 1), self.boolean(d - 1), self.string(d - 1)
+        self.scope, self.loops, self.leaves = kept
+        self.depth -= 1
+        if kind == "int":
+            return f"IntStream.range(0, {self.one(2, 4, 6)}).filter({name} -> {chosen}).map({name} -> {mapped}).sum()"
+        if kind == "long":
+            return f"LongStream.of({self.cast('long', d - 1)}, 3L, -1L).map({other} -> {other} * 31 + 1).reduce(7L, Long::sum)"
+        return (f"Run.cut(Stream.of(1, 2, 3).filter({name} -> {chosen}).map({name} -> Run.text({text}))"
+                f".sorted(Comparator.reverseOrder()).collect(Collectors.joining(\",\", \"[\", \"]\")))")
 
     def number(self, kind, d):
         if d <= 0:
@@ -329,14 +355,15 @@ class Generator:
                             f"{self.string(d - 1)}.hashCode()", f"{self.string(d - 1)}.indexOf({n('char')})", f"Integer.reverse({n('int')})",
                             f"{self.e(self.r.choice(ELEMENTS) + '[]', d - 1)}.length", f"Math.floorMod({n('int')}, {n('int')} | 1)",
                             f"Integer.compareUnsigned({n('int')}, {n('int')})", f"{self.e('Rec', d - 1)}.a()", f"{self.e('E', d - 1)}.ordinal()",
-                            f"Math.round({n('float')})", f"{self.string(d - 1)}.compareTo({self.string(d - 1)})",
+                            f"Math.round({n('float')})", f"(int) HI.getAndAdd({self.cast('A', 1)}, {n('int')})", f"(int) HA.getVolatile({self.e('int[]', 1)}, {self.index(d)})",
+                            f"sum({n('int')}, {n('int')}, {n('int')})", f"new Q({self.string(d - 1)}).next({self.string(d - 1)})", "((P<String>) new Q(\"q\")).self().value().length()", f"{self.string(d - 1)}.compareTo({self.string(d - 1)})",
                             *([f"Math.addExact({n('int')}, {n('int')})", f"Integer.parseInt({self.string(d - 1)})", f"Math.toIntExact({n('long')})"]
                               if self.risk else []))
         if kind == "long":
             return self.one(f"Long.bitCount({n('long')})", f"Long.rotateRight({n('long')}, {n('int')})", f"Math.abs({n('long')})",
                             f"Math.multiplyHigh({n('long')}, {n('long')})", f"Double.doubleToLongBits({n('double')})", f"Long.reverseBytes({n('long')})",
                             f"Math.floorDiv({n('long')}, {n('long')} | 1)", f"Long.divideUnsigned({n('long')}, {n('long')} | 1)", f"Math.round({n('double')})",
-                            f"Integer.toUnsignedLong({n('int')})", f"{self.e('Rec', d - 1)}.b()", f"Math.max({n('long')}, {n('long')})",
+                            f"Integer.toUnsignedLong({n('int')})", f"product({n('long')}, {n('long')})", f"(long) HL.getAndSet({self.cast('A', 1)}, {n('long')})", f"{self.e('Rec', d - 1)}.b()", f"Math.max({n('long')}, {n('long')})",
                             *([f"Math.multiplyExact({n('long')}, {n('long')})"] if self.risk else []))
         if kind == "double":
             return self.one(f"Math.sqrt({n('double')})", f"Math.abs({n('double')})", f"Math.max({n('double')}, {n('double')})", f"Math.rint({n('double')})",
@@ -470,10 +497,10 @@ class Generator:
 
     def statement(self, d):
         self.cost += self.times
-        simple = [(4, self.local), (6, self.assign), (2, self.tell), (1.5, self.call_statement), (1 if self.risk else 0, self.raise_some), (0.5, self.leave),
+        simple = [(0.6, self.boxed), (0.4, self.nested_arrays), (4, self.local), (6, self.assign), (2, self.tell), (1.5, self.call_statement), (1 if self.risk else 0, self.raise_some), (0.5, self.leave),
                   (0.6, self.store_some), (0.5, self.lambda_local)]
         nested = [(3, self.if_else), (3, self.loop), (2, self.switch), (2.5, self.attempt), (0.6, self.locked), (0.4, self.resource), (0.3, self.local_class),
-                  (1, self.accumulate)]
+                  (1, self.accumulate), (0.5, self.labelled), (0.5, self.collected)]
         self.weighted(simple + (nested if d > 0 and self.depth < 5 and self.cost < self.budget else []))(d)
 
     def local(self, d):
@@ -513,7 +540,7 @@ class Generator:
     def call_statement(self, d):
         called = self.call(self.r.choice((*PRIMITIVES, "String", "A", "void")), 3)
         if called:
-            self.put(f"{called};")
+            self.put(f"Run.h((Object) {called});" if called.startswith("((") else f"{called};")
 
     def raise_some(self, d):
         what = self.one(f"new X0({self.string(1)})", f"new X1({self.string(1)}, new X0(\"cause\"))", "new IllegalStateException()",
@@ -564,6 +591,54 @@ class Generator:
         self.close("};")
         self.scope, self.loops, self.leaves, self.result, self.times = kept
         self.put(f"Run.h({name}.of({', '.join(self.cast(k, 2) for k in kinds)}));")
+
+    def boxed(self, d):
+        """Arithmetic on boxes, and conditionals whose sides are of different types."""
+        names = self.find("Integer", assigned=True) + self.find("Long", assigned=True)
+        if names and self.chance(0.6):
+            name = self.r.choice(names)
+            self.put(self.one(f"{name}++;", f"--{name};", f"{name} += {self.cast('int', 2)};", f"Run.h({name}++ + ++{name});"))
+            return
+        kinds = [self.r.choice(NUMBERS) for _ in range(2)]
+        sides = [f"({BOXES[kind]}) {self.cast(kind, 2)}" if self.chance(0.7) else self.number(kind, 2) for kind in kinds]
+        if self.risky():
+            sides[0] = f"({BOXES[kinds[0]]}) null"
+        self.put(f"Run.h((Object) ({self.boolean(2)} ? {sides[0]} : {sides[1]}));")
+
+    def nested_arrays(self, d):
+        kind, name = self.r.choice(ELEMENTS), self.name()
+        last = "" if self.risky() else "4"
+        self.put(f"{kind}[][][] {name} = new {kind}[2][3][{last}];")
+        to = f"{name}[{self.one(0, 1)}][{self.one(0, 1, 2)}][{self.index(1)}]"
+        self.guarded(f"{to} = {self.e(kind, 2)}; Run.h({name}[{self.one(0, 1)}][{self.one(0, 1, 2)}].length);")
+        if kind in ("int", "long", "double"):
+            self.guarded(f"{to} += {self.number('byte', 2)}; {to}++; Run.h({to});")
+
+    def labelled(self, d):
+        """A block that is left by its label."""
+        label = self.name("L")
+        self.open(f"{label}: {{")
+        self.block(self.r.randrange(1, 3), d - 1)
+        self.put(f"if ({self.boolean(2)}) {{ break {label}; }}")
+        self.block(self.r.randrange(1, 3), d - 1)
+        self.close()
+
+    def collected(self, d):
+        """A map of the library's, filled in a loop."""
+        if self.cost + 200 * self.times > self.budget:
+            return
+        self.cost += 200 * self.times
+        name, index = self.name("m"), self.name("i")
+        self.put(f"Map<String, Integer> {name} = new {self.one('TreeMap', 'HashMap', 'LinkedHashMap')}<>();")
+        kept = len(self.scope)
+        self.open(f"for (int {index} = 0; {index} < 4; {index}++) {{")
+        self.scope.append(Variable(index, "int", assigned=False))
+        self.times *= 4
+        self.put(f"{name}.merge({self.string(2)} + \"\", {self.cast('int', 2)}, {self.one('Integer::sum', '(a1, b1) -> a1 * 31 ^ b1', 'Math::max')});")
+        self.times //= 4
+        self.close()
+        del self.scope[kept:]
+        self.put(f"for (Map.Entry<String, Integer> {index} : {name}.entrySet()) {{ Run.h({index}.getKey().length() + {index}.getValue()); }}")
 
     def if_else(self, d):
         self.open(f"if ({self.boolean(3)}) {{")

@@ -50,7 +50,9 @@ class Lab:
     def lab(self, java, words, more, limit):
         """What the programs' runner does: its status, 'no end' after the limit, and what it says."""
         with open(os.path.join(self.folder, "said"), "w+b") as said, open(os.path.join(self.folder, "errors"), "w+b") as errors:
-            process = subprocess.Popen([*java, "-Xmx512m", "-cp", self.helpers, "lab.Lab", *words], stdout=said, stderr=errors, cwd=self.folder, env={**os.environ, **more})
+            environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA", "_JAVA", "JDK"))}
+            process = subprocess.Popen([*java, "-Xmx512m", "-cp", self.helpers, "lab.Lab", *words], stdout=said, stderr=errors, cwd=self.folder,
+                                       env={**environment, **more})
             try:
                 status = process.wait(limit)
             except subprocess.TimeoutExpired:
