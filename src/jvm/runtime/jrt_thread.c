@@ -289,6 +289,18 @@ static int map_java_stack(struct jrt_thread *thread, size_t bytes)
     return r;
 }
 
+/* Where a thread's sequence of identity hashes begins: another place for each thread that there
+ * ever was, and the same in each run. A program that walks a set in the order of its hashes gives
+ * the same output each time, as on HotSpot. Never 0. */
+static uint64_t first_hash_seed(void)
+{
+    static uint64_t threads; /* [a] */
+    uint64_t seed = __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED) * 0x9e3779b97f4a7c15u;
+    seed = (seed ^ (seed >> 30)) * 0xbf58476d1ce4e5b9u;
+    seed = (seed ^ (seed >> 27)) * 0x94d049bb133111ebu;
+    return seed ^ (seed >> 31);
+}
+
 static int fill_in(struct jrt_thread *thread, size_t stack_bytes)
 {
     char *low;
@@ -303,7 +315,7 @@ static int fill_in(struct jrt_thread *thread, size_t stack_bytes)
     thread->native_limit =
         low + ST_MIN((size_t)NATIVE_RESERVE, (size_t)(thread->native_base - low) / 2);
     thread->os_id = os_thread_id();
-    thread->hash_seed = ((uint64_t)thread->number << 32) ^ (uint64_t)os_monotonic_ns();
+    thread->hash_seed = first_hash_seed();
     thread->locals = jrt_locals_new();
     if (thread->locals == NULL) {
         (void)os_munmap(thread->stack, thread->stack_bytes);

@@ -8,6 +8,7 @@ public class Ends {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println("hook")));
         switch (arguments[0]) {
             case "return" -> System.out.println("returns");
+            case "hashes" -> System.out.println(new Object().hashCode() + " " + new Object().hashCode());
             case "exit" -> System.exit(7);
             case "halt" -> Runtime.getRuntime().halt(9);
             case "throw" -> throw new IllegalStateException("thrown");

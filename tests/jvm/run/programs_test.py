@@ -86,6 +86,14 @@ def ignored(folder, classes):
     return results[0] == results[1]
 
 
+def hashes(folder, classes):
+    """Identity hashes, and with them the order in which programs walk their sets, are the same in each run."""
+    ran = [run([f"{JDK}/bin/java", f"-XXaltjvm={folder}"], ["Ends", "hashes"], classes, sanitizer(folder)) for _ in range(2)]
+    good = ran[0] == ran[1] and re.match(r"(\d+) (?!\1\n)\d+\n", ran[0][1]) is not None
+    print("ok     hashes" if good else f"FAILED hashes\n  {ran!r}")
+    return good
+
+
 def attach(folder, classes):
     """Tools that attach are told that they cannot, and the program goes on."""
     ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}"], ["Ends", "attach"], classes, sanitizer(folder))
@@ -143,6 +151,7 @@ def main():
             failed += ours != expected
             failed += not dump(folder, classes)
             failed += not ignored(folder, classes)
+            failed += not hashes(folder, classes)
             failed += not attach(folder, classes)
             if not sanitizer(folder):  # which handles faults itself
                 failed += not crash(folder, classes)
