@@ -70,8 +70,9 @@ static int reserve_heap(uint64_t wish, uint64_t bytes, struct st_err *err)
         r = reserve(at, bytes, &base);
     }
     if (r < 0) {
-        return st_fail(err, ST_ENOMEM, "heap: no room for %llu MiB of addresses below %llu MiB",
-                       (unsigned long long)(bytes >> 20), (unsigned long long)(place_end >> 20));
+        /* HotSpot's words. */
+        return st_fail(err, ST_ENOMEM, "Could not reserve enough space for %lluKB object heap",
+                       (unsigned long long)(bytes >> 10));
     }
     jgc_heap.base = base;
     jgc_heap.bytes = bytes;

@@ -22,6 +22,7 @@
 #include "jvm/jdk/jdk_flags.h"
 #include "jvm/jdk/jdk_given.h"
 #include "jvm/jdk/jdk_log.h"
+#include "jvm/runtime/jrt_vm.h"
 #include "os/os_file.h"
 
 enum {
@@ -647,23 +648,27 @@ static void defaults(struct jdk_options *options)
 }
 
 /* The heap's sizes that were not given: shares of the memory there is, as HotSpot has them, the
- * larger one where memory is so small that it still gives less than a usual heap. */
+ * larger one where memory is so small that it still gives less than a usual heap; and not more than
+ * half of the addresses that a limit leaves. */
 static void size_heap(struct jdk_options *options)
 {
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t limit = options->no_container ? 0 : jdk_cgroup_memory();
     memory = limit != 0 && limit < memory ? limit : memory;
     memory = ST_MIN(memory, options->max_ram);
+    uint64_t addresses = jrt_address_limit() / 2;
     uint64_t large = (uint64_t)((double)memory * options->max_ram_percent / 100);
     uint64_t small = (uint64_t)((double)memory * options->min_ram_percent / 100);
     if (options->heap_max == 0) {
         uint64_t heap = small < SMALL_HEAP ? small : ST_MAX(large, (uint64_t)SMALL_HEAP);
+        heap = ST_MIN(heap, addresses);
         heap = ST_MAX(heap, (uint64_t)HEAP_MIN);
         heap = ST_MAX(heap, options->heap_min);
         options->heap_max = ST_MIN(heap, jgc_max_supported());
     }
     if (options->heap_min == 0 && options->initial_ram_percent != 0) {
         uint64_t heap = (uint64_t)((double)memory * options->initial_ram_percent / 100);
+        heap = ST_MIN(heap, addresses);
         options->heap_min = ST_MIN(heap, options->heap_max);
     }
 }

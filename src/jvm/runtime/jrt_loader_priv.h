@@ -118,7 +118,7 @@ void jrt_boot_done(struct jrt_boot_bytes *bytes);
 /* Whether they lie in lib/modules, mapped where an offset reaches it. */
 bool jrt_boot_has(const uint8_t *bytes);
 
-/* The metadata's range; lib/modules is mapped behind it. */
+/* The metadata's range, when no limit makes it smaller; lib/modules is mapped behind it. */
 #define JRT_META_BYTES 0x80000000u
 /* The name of the module that has a package of the boot loader's; NULL: none, or before java.base
  * is defined. */

@@ -3,6 +3,9 @@
  */
 #include "jvm/runtime/jrt_vm.h"
 
+#include <sys/resource.h>
+
+#include "base/arith.h"
 #include "jvm/runtime/jrt_exec.h"
 #include "jvm/runtime/jrt_handle.h"
 #include "jvm/runtime/jrt_known_priv.h"
@@ -13,9 +16,11 @@
 #include "jvm/runtime/jrt_symbol.h"
 #include "jvm/runtime/jrt_throw_priv.h"
 #include "jvm/runtime/jrt_unload.h"
+#include "os/os_identity.h"
 
 /* Above the heap, which ends below 32 GiB. */
 #define META_WISH 0x900000000u
+#define META_LEAST 0x4000000u
 
 struct jrt_options jrt_options;
 
@@ -142,10 +147,24 @@ bool jrt_boot_classes(struct jrt_thread *thread)
            jrt_throw_init(thread);
 }
 
+uint64_t jrt_address_limit(void)
+{
+    struct rlimit limit;
+    int r = os_prlimit(0, RLIMIT_AS, NULL, &limit);
+    return r < 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
+/* Where addresses are few the metadata gets an eighth of them: a quarter of a usual heap's half. */
+static uint64_t meta_bytes(void)
+{
+    uint64_t share = ST_MAX(jrt_address_limit() / 8, (uint64_t)META_LEAST);
+    return ST_MIN(share, (uint64_t)JRT_META_BYTES) >> 20 << 20;
+}
+
 struct jrt_thread *jrt_vm_create(const struct jrt_options *options, struct st_err *err)
 {
     jrt_options = *options;
-    int r = job_meta_init(META_WISH, JRT_META_BYTES, err);
+    int r = job_meta_init(META_WISH, meta_bytes(), err);
     r = r < 0 ? r : make_tables(err);
     r = r < 0 ? r : jrt_boot_init(&options->boot, err);
     r = r < 0 ? r : make_heap(options, err);

@@ -49,6 +49,9 @@ struct jrt_options {
 };
 extern struct jrt_options jrt_options;
 
+/* How many bytes of addresses the process may have (`ulimit -v`); UINT64_MAX: any number. */
+uint64_t jrt_address_limit(void);
+
 /* Heap, metadata, symbols, boot path, the calling thread attached, known classes loaded. jrt_exec
  * is set before. The java.lang initialization that follows is jdk's. */
 struct jrt_thread *jrt_vm_create(const struct jrt_options *options,

@@ -116,6 +116,16 @@ class Options(unittest.TestCase):
         self.assertEqual(self.same("-XX:+UseG1GC", "-XX:MaxMetaspaceSize=1g", "-XX:-TieredCompilation", "Hello"), 1)
         self.assertEqual(self.same("-XX:+IgnoreUnrecognizedVMOptions", "-XX:+UseG1GC", "Hello"), 0)
 
+    def test_few_addresses_are_shared_as_hotspot_shares_them(self):
+        if jvm_lab.sanitizer(FOLDER):
+            self.skipTest("AddressSanitizer reserves 20 TiB")
+        java = f"{jvm_lab.JDK}/bin/java"
+        for kib, *words in (("500000", "-Xmx512m"), ("3000000", "-Xmx64m"), ("8000000",)):
+            with self.subTest(kib):
+                limited = ["sh", "-c", 'ulimit -v $1; shift; exec "$@"', "sh", kib]
+                theirs, ours = (jvm_lab.run([*limited, java, *chosen], [*words, "Hello"], self.folder) for chosen in ([], [f"-XXaltjvm={FOLDER}"]))
+                self.assertEqual(ours, theirs)
+
     def test_what_is_not_there_is_refused_by_name(self):
         for option, said in ABSENT:
             with self.subTest(option):
