@@ -24,16 +24,17 @@
 #include "os/os_thread.h"
 #include "os/os_time.h"
 
-enum { KINDS = 7, OUTPUTS_MAX = 16, PREFIX_BYTES = 2048 };
+enum { KINDS = 8, OUTPUTS_MAX = 16, PREFIX_BYTES = 2048 };
 
 /* The level at which the machine writes them. */
 static const struct {
     const char *tags;
     enum jdk_log_level level;
 } kinds[KINDS] = {
-    {"gc", JDK_LOG_INFO},         {"class,load", JDK_LOG_INFO},   {"class,unload", JDK_LOG_INFO},
-    {"class,init", JDK_LOG_INFO}, {"jni,resolve", JDK_LOG_DEBUG}, {"init", JDK_LOG_DEBUG},
-    {"logging", JDK_LOG_WARNING}, /* the last: what stands for tags that are none of these */
+    {"gc", JDK_LOG_INFO},           {"class,load", JDK_LOG_INFO},   {"class,unload", JDK_LOG_INFO},
+    {"class,init", JDK_LOG_INFO},   {"jni,resolve", JDK_LOG_DEBUG}, {"init", JDK_LOG_DEBUG},
+    {"os,thread", JDK_LOG_WARNING}, {"logging", JDK_LOG_WARNING}, /* the last: what stands for tags
+                                                                     that are none of these */
 };
 
 const char *const jdk_log_levels[] = {"off", "error", "warning", "info", "debug", "trace"};

@@ -1,6 +1,8 @@
 /* Threads' lives: see jrt_life.h. */
 #include "jvm/runtime/jrt_life.h"
 
+#include <stdio.h>
+
 #include "jvm/runtime/jrt_access.h"
 #include "jvm/runtime/jrt_alloc.h"
 #include "jvm/runtime/jrt_exec.h"
@@ -82,6 +84,26 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
+static void say_no_thread(struct job_object *java_thread, size_t native_bytes)
+{
+    enum { NAME_BYTES = 256 };
+    char name[NAME_BYTES];
+    char line[NAME_BYTES + 128];
+    const struct job_object *of = jrt_ref(java_thread, JRT_AT(Thread, name));
+    if (jrt_options.log_line == NULL || of == NULL) {
+        return;
+    }
+    (void)jrt_string_utf8(of, name, sizeof name);
+    (void)snprintf(line, sizeof line,
+                   "Failed to start thread \"Unknown thread\" - pthread_create failed (EAGAIN) for "
+                   "attributes: stacksize: %zuk, guardsize: 0k, detached.",
+                   native_bytes >> 10);
+    jrt_options.log_line("os,thread", line);
+    (void)snprintf(line, sizeof line,
+                   "Failed to start the native thread for java.lang.Thread \"%s\"", name);
+    jrt_options.log_line("os,thread", line);
+}
+
 static bool no_thread(struct jrt_thread *thread)
 {
     return jrt_throw_oom(thread, JRT_OOM_THREAD);
@@ -111,15 +133,19 @@ bool jrt_thread_start(struct jrt_thread *thread, struct job_object *java_thread)
     if (start.java_thread == NULL) {
         return no_thread(thread);
     }
+    size_t native_bytes = ST_MAX(start.stack_bytes, (size_t)MIN_NATIVE_STACK);
     jrt_to_native(thread);
-    int r =
-        os_thread_detach(ST_MAX(start.stack_bytes, (size_t)MIN_NATIVE_STACK), run_thread, &start);
+    int r = os_thread_detach(native_bytes, run_thread, &start);
     while (r >= 0 && __atomic_load_n(&start.done, __ATOMIC_ACQUIRE) == 0) {
         os_futex_wait(&start.done, 0);
     }
     jrt_to_vm(thread);
+    bool started = r >= 0 && start.done == 1;
+    if (!started) {
+        say_no_thread(jrt_get(start.java_thread), native_bytes);
+    }
     jrt_global_delete(start.java_thread);
-    return (r >= 0 && start.done == 1) || no_thread(thread);
+    return started || no_thread(thread);
 }
 
 bool jrt_thread_make_object(struct jrt_thread *thread, const char *name, struct job_object *group,

@@ -120,11 +120,11 @@ class Options(unittest.TestCase):
         if jvm_lab.sanitizer(FOLDER):
             self.skipTest("AddressSanitizer reserves 20 TiB")
         java = f"{jvm_lab.JDK}/bin/java"
-        for kib, *words in (("500000", "-Xmx512m"), ("3000000", "-Xmx64m"), ("8000000",)):
+        for kib, *words in (("500000", "-Xmx512m", "Hello"), ("3000000", "-Xmx64m", "Hello"), ("8000000", "Hello"), ("6000000", "-Xmx64m", "Options", "threads")):
             with self.subTest(kib):
                 limited = ["sh", "-c", 'ulimit -v $1; shift; exec "$@"', "sh", kib]
-                theirs, ours = (jvm_lab.run([*limited, java, *chosen], [*words, "Hello"], self.folder) for chosen in ([], [f"-XXaltjvm={FOLDER}"]))
-                self.assertEqual(ours, theirs)
+                theirs, ours = (jvm_lab.run([*limited, java, *chosen], words, self.folder) for chosen in ([], [f"-XXaltjvm={FOLDER}"]))
+                self.assertEqual(*((status, STAMP.sub("[]", said), errors) for status, said, errors in (ours, theirs)))
 
     def test_what_is_not_there_is_refused_by_name(self):
         for option, said in ABSENT:
