@@ -101,8 +101,6 @@ static enum jin_op fused_compare(const struct jin_translator *t, enum jin_op com
     return (enum jin_op)(first[compare - JIN_LCMP] + (t->code[next] - JCF_OP_IFEQ));
 }
 
-static void keep_state(struct jin_translator *t, uint32_t target);
-
 /* Before an instruction that may go back: every loop stops when it is asked to. */
 static void poll_here(struct jin_translator *t)
 {
@@ -114,7 +112,7 @@ static void poll_here(struct jin_translator *t)
 static void branch(struct jin_translator *t, enum jin_op op, uint32_t a, uint32_t b,
                    uint32_t target)
 {
-    keep_state(t, target);
+    jin_keep_state(t, target);
     if (target <= t->at) {
         poll_here(t);
     }
@@ -280,7 +278,7 @@ static void if_two(struct jin_translator *t, const struct jcf_insn *insn, unsign
 static void jump(struct jin_translator *t, uint32_t target)
 {
     jin_flush(t, 0);
-    keep_state(t, target);
+    jin_keep_state(t, target);
     bool back = target <= t->at;
     if (back) {
         jin_place_here(t);
@@ -314,36 +312,19 @@ static void switch_op(struct jin_translator *t, const struct jcf_insn *insn)
     }
     uint32_t code = jin_emit(t, table ? JIN_TABLE_SWITCH : JIN_LOOKUP_SWITCH, slot, site, 0);
     uint32_t target = target_of(t, insn->value);
-    keep_state(t, target);
+    jin_keep_state(t, target);
     jin_fixup(t, code, target, jin_word(t, 0) + 1, false);
     for (uint32_t i = 0; !table && i < insn->count; i++) {
         (void)jin_word(t, jcf_switch_entry(t->code, insn, i).key);
     }
     for (uint32_t i = 0; i < insn->count && !t->failed; i++) {
         target = target_of(t, jcf_switch_entry(t->code, insn, i).distance);
-        keep_state(t, target);
+        jin_keep_state(t, target);
         jin_fixup(t, code, target, jin_word(t, 0) + 1, false);
     }
     if (!t->failed) {
         t->sites[site].at = words;
     }
-}
-
-static void subroutine(struct jin_translator *t, const struct jcf_insn *insn)
-{
-    jin_flush(t, 0);
-    uint32_t target = target_of(t, insn->value);
-    uint32_t after = t->at + insn->length;
-    uint16_t slot = jin_push_made(t, 1);
-    keep_state(t, target);
-    (void)jin_pop(t, 1);
-    if (after < t->length) {
-        keep_state(t, after);
-    }
-    jin_place_here(t);
-    jin_fixup(t, jin_emit(t, JIN_JSR, slot, 0, 0), target, 0, true);
-    /* Where ret comes back to is the next instruction. */
-    jin_fixup(t, jin_emit(t, JIN_GOTO, 0, 0, 0), ST_MIN(after, t->length - 1), 0, true);
 }
 
 static bool branch_op(struct jin_translator *t, const struct jcf_insn *insn)
@@ -362,10 +343,9 @@ static bool branch_op(struct jin_translator *t, const struct jcf_insn *insn)
     } else if (op == JCF_OP_TABLESWITCH || op == JCF_OP_LOOKUPSWITCH) {
         switch_op(t, insn);
     } else if (op == JCF_OP_JSR || op == JCF_OP_JSR_W) {
-        subroutine(t, insn);
+        jin_jsr(t, target_of(t, insn->value), t->at + insn->length);
     } else if (op == JCF_OP_RET) {
-        jin_flush(t, 0);
-        (void)jin_emit(t, JIN_RET, insn->index, 0, 0);
+        jin_ret(t, insn->index);
     } else {
         return false;
     }
@@ -449,23 +429,30 @@ static bool plain_op(struct jin_translator *t, const struct jcf_insn *insn)
 
 /* ---- blocks ---- */
 
-/* Notes the stack at a leader for when it is translated. Everything on it is flushed. */
-static void keep_state(struct jin_translator *t, uint32_t target)
+uint8_t *jin_state_here(struct jin_translator *t)
 {
-    if (t->failed || t->states[target] != NULL) {
-        return;
-    }
     uint8_t *state = malloc(2 + t->count);
     if (state == NULL) {
         jin_fail(t, NULL);
-        return;
+        return NULL;
     }
     state[0] = (uint8_t)t->count;
     state[1] = (uint8_t)(t->count >> 8);
     for (uint32_t i = 0; i < t->count; i++) {
         state[2 + i] = t->stack[i].width;
     }
-    t->states[target] = state;
+    return state;
+}
+
+void jin_keep_state(struct jin_translator *t, uint32_t target)
+{
+    if (t->failed || t->states[target] != NULL) {
+        return;
+    }
+    t->states[target] = jin_state_here(t);
+    if (t->routine_of != NULL) {
+        t->routine_of[target] = t->routine;
+    }
     t->marks[target] |= JIN_MARK_KNOWN;
 }
 
@@ -475,6 +462,7 @@ static void take_state(struct jin_translator *t, uint32_t at)
     uint32_t count = state[0] | (uint32_t)state[1] << 8;
     t->count = 0;
     t->depth = 0;
+    t->routine = t->routine_of != NULL ? t->routine_of[at] : 0;
     for (uint32_t i = 0; i < count; i++) {
         jin_push_slot(t, t->base + t->depth, state[2 + i]);
     }
@@ -505,7 +493,7 @@ static void translate_from(struct jin_translator *t, uint32_t at)
         t->at = at;
         if ((t->marks[at] & JIN_MARK_LEADER) != 0) {
             jin_flush(t, 0);
-            keep_state(t, at);
+            jin_keep_state(t, at);
             if ((t->marks[at] & JIN_MARK_DONE) != 0) {
                 jin_fixup(t, jin_emit(t, JIN_GOTO, 0, 0, 0), at, 0, true);
                 return;
@@ -523,6 +511,9 @@ static void translate_from(struct jin_translator *t, uint32_t at)
             t->stopped = true;
             jin_fail(t, "it was to stop here");
             return;
+        }
+        if (t->routine_of != NULL) {
+            jin_tell_handlers(t, at);
         }
         insn.index = jin_local(t, &insn);
         at += translate_one(t, &insn);
@@ -571,29 +562,53 @@ static void mark_leaders(struct jin_translator *t)
     }
 }
 
+/* A handler that no code leads to begins with the exception alone. */
+static void enter_handler(struct jin_translator *t, uint32_t at)
+{
+    t->count = 0;
+    t->depth = 0;
+    t->routine = t->routine_of != NULL ? t->routine_of[at] : 0;
+    jin_push_slot(t, t->base, 1);
+    jin_keep_state(t, at);
+}
+
+/* What is known and not translated yet, once through the code. false: there was nothing. */
+static bool translate_known(struct jin_translator *t, bool handlers)
+{
+    bool more = false;
+    for (uint32_t at = 0; at < t->length && !t->failed; at++) {
+        bool handler = handlers && (t->marks[at] & JIN_MARK_HANDLER) != 0;
+        if ((t->marks[at] & JIN_MARK_DONE) != 0 ||
+            (!handler && (t->marks[at] & JIN_MARK_KNOWN) == 0)) {
+            continue;
+        }
+        if (handler && t->states[at] == NULL) {
+            enter_handler(t, at);
+        }
+        if (!t->failed) {
+            translate_from(t, at);
+            more = true;
+        }
+        if (handler && t->routine_of != NULL) {
+            return true;
+        }
+    }
+    return more;
+}
+
+/* Where there are subroutines, handlers wait for what is known without them. */
 static void translate_blocks(struct jin_translator *t)
 {
-    keep_state(t, 0);
-    bool more = true;
-    while (more && !t->failed) {
-        more = false;
-        for (uint32_t at = 0; at < t->length && !t->failed; at++) {
-            bool handler = (t->marks[at] & JIN_MARK_HANDLER) != 0;
-            if ((t->marks[at] & JIN_MARK_DONE) != 0 ||
-                (!handler && (t->marks[at] & JIN_MARK_KNOWN) == 0)) {
-                continue;
-            }
-            if (handler && t->states[at] == NULL) {
-                t->count = 0;
-                t->depth = 0;
-                jin_push_slot(t, t->base, 1);
-                keep_state(t, at);
-            }
-            if (!t->failed) {
-                translate_from(t, at);
-                more = true;
-            }
+    jin_keep_state(t, 0);
+    bool handlers = t->routine_of == NULL;
+    for (bool more = true; more && !t->failed;) {
+        more = translate_known(t, handlers);
+        if (t->routine_of == NULL) {
+            continue;
         }
+        bool asked = handlers;
+        handlers = !more && !asked;
+        more = more || !asked || jin_return_anyway(t);
     }
     (void)jin_emit(t, JIN_UNREACHABLE, 0, 0, 0);
 }
@@ -698,6 +713,7 @@ void jin_translator_done(struct jin_translator *t)
     for (uint32_t i = 0; t->states != NULL && i < t->length; i++) {
         free(t->states[i]);
     }
+    jin_routines_done(t);
     free(t->marks);
     free(t->insn_of);
     free(t->states);
@@ -729,7 +745,8 @@ static void prepare(struct jin_translator *t, struct jrt_thread *thread, struct 
     t->insn_of = calloc(t->length, sizeof *t->insn_of);
     t->states = calloc(t->length, sizeof *t->states);
     t->stack = calloc(t->max_depth + 1u, sizeof *t->stack);
-    if (t->marks == NULL || t->insn_of == NULL || t->states == NULL || t->stack == NULL) {
+    if (t->marks == NULL || t->insn_of == NULL || t->states == NULL || t->stack == NULL ||
+        !jin_routines_prepare(t)) {
         jin_fail(t, NULL);
     } else if (frame_slots(t) > SLOTS_MAX) {
         t->base = jin_renumber_locals(t) + (locked ? 1u : 0u);

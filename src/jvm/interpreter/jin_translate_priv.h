@@ -37,6 +37,14 @@ struct jin_entry_state {
     uint8_t widths[]; /* in the translator's scratch */
 };
 
+/* A jsr: what follows it has the stack that its subroutine's ret leaves. */
+struct jin_return {
+    uint32_t target;  /* where the subroutine begins */
+    uint32_t after;   /* bytecode index */
+    uint32_t routine; /* that the jsr is in itself, as in jin_translator */
+    uint8_t *state;   /* before the jsr */
+};
+
 struct jin_translator {
     struct jrt_thread *thread;
     struct jrt_method *method;
@@ -55,6 +63,13 @@ struct jin_translator {
     uint8_t *marks;    /* by bytecode index */
     uint32_t *insn_of; /* by bytecode index, of leaders */
     uint8_t **states;  /* by bytecode index, of leaders: a count (2 bytes) and widths */
+
+    /* Of methods with jsr alone. */
+    uint32_t routine;     /* where the subroutine begins that is translated, + 1; 0: not known */
+    uint32_t *routine_of; /* by bytecode index, of leaders */
+    uint8_t **left;       /* by bytecode index, of subroutines: the state at their ret */
+    struct jin_return *returns;
+    uint32_t return_count, return_room;
 
     struct jin_operand *stack;
     uint32_t count; /* operands */
@@ -84,6 +99,21 @@ struct jin_translator {
 bool jin_translate_until(struct jin_translator *t, struct jrt_thread *thread,
                          struct jrt_method *method, uint32_t at) ST_MUST_CHECK;
 void jin_translator_done(struct jin_translator *t);
+
+/* The stack as it is, in an entry of `states`. NULL: no memory, and failed. */
+uint8_t *jin_state_here(struct jin_translator *t);
+/* Notes it for when the leader is translated. Everything on it is flushed. */
+void jin_keep_state(struct jin_translator *t, uint32_t target);
+
+/* jin_translate_routine.c: jsr and ret. */
+bool jin_routines_prepare(struct jin_translator *t) ST_MUST_CHECK;
+void jin_routines_done(struct jin_translator *t);
+void jin_jsr(struct jin_translator *t, uint32_t target, uint32_t after);
+void jin_ret(struct jin_translator *t, uint32_t local);
+/* Handlers of the code at `at` are of its subroutine. */
+void jin_tell_handlers(struct jin_translator *t, uint32_t at);
+/* Makes known what follows a jsr whose subroutine was not seen to return. false: there is none. */
+bool jin_return_anyway(struct jin_translator *t);
 
 /* jin_emit.c: the virtual stack and what is written. All are nothing after a failure. */
 void jin_fail(struct jin_translator *t, const char *reason);

@@ -685,8 +685,10 @@ class Generator:
         routine, after = self.label(), self.label()
         calls = self.r.randrange(1, 4)
         below = list(self.stack)
+        left = self.shape() if self.chance(0.4) else below  # it may leave another stack
         for _ in range(calls):
             self.op(f"{'jsr_w' if self.chance(0.1) else 'jsr'} {routine}")
+            self.stack = list(left)
             self.place(self.label())
             self.walk(self.r.randrange(3))
             self.to(below)
@@ -702,7 +704,7 @@ class Generator:
         if d > 1 and self.chance(0.5):
             self.fragment(d - 1)
         self.walk(self.r.randrange(1, 8))
-        self.to(below)
+        self.to(left)
         self.times //= calls
         self.op(f"{'wide ' if self.chance(0.2) else ''}ret {slot}")
         self.stack = below
