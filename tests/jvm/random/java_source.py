@@ -176,7 +176,8 @@ class Generator:
             if how < 2 and method.result != "void" and not any("..." in p for p in method.parameters):
                 boxed = BOXES.get(method.result, method.result)
                 self.cost += 200 * self.times
-                return f"(({boxed}) {'reflected' if how else 'handled'}(\"{method.name}\"{', ' if arguments else ''}{arguments}))"
+                called = f"(({boxed}) {'reflected' if how else 'handled'}(\"{method.name}\"{', ' if arguments else ''}{arguments}))"
+                return f"(({method.result}) {called})" if method.result in BOXES else called
             return f"{method.name}({arguments})"
         return f"{self.receiver(method.owner, d - 1)}.{method.name}({arguments})"
 
@@ -538,9 +539,10 @@ class Generator:
             self.put(f"Run.h({self.cast(kind, 3)});")
 
     def call_statement(self, d):
-        called = self.call(self.r.choice((*PRIMITIVES, "String", "A", "void")), 3)
+        kind = self.r.choice((*PRIMITIVES, "String", "A", "void"))
+        called = self.call(kind, 3)
         if called:
-            self.put(f"Run.h((Object) {called});" if called.startswith("((") else f"{called};")
+            self.put(f"{called};" if kind == "void" else f"Run.h((Object) {called});")
 
     def raise_some(self, d):
         what = self.one(f"new X0({self.string(1)})", f"new X1({self.string(1)}, new X0(\"cause\"))", "new IllegalStateException()",
