@@ -150,12 +150,16 @@ static int act(int number, os_signal_handler_t *handler)
     return os_signal_handle(number, handler, NULL);
 }
 
+static void pass(int number ST_UNUSED)
+{
+}
+
 bool jdk_signals_start(struct jrt_thread *thread ST_UNUSED)
 {
     /* Writes to closed sockets are errors of the calls, not of the process (libnet counts on it).
-     */
-    (void)act(SIGPIPE, SIG_IGN);
-    (void)act(SIGXFSZ, SIG_IGN);
+     * Programs that it starts have the usual action: what is ignored they would inherit. */
+    (void)os_signal_handle(SIGPIPE, pass, NULL);
+    (void)os_signal_handle(SIGXFSZ, pass, NULL);
     jdk_crash_watch();
     if (!jdk_options.reduce_signals) {
         (void)act(SIGQUIT, note);

@@ -130,8 +130,15 @@ public class Basics {
         System.out.println("suspended: " + still);
     }
 
+    /** A child has the usual actions of signals. */
+    static void children() throws Exception {
+        Process child = new ProcessBuilder("sh", "-c", "(yes; echo $? >&2) | head -n 1").redirectErrorStream(true).start();
+        System.out.println("child: " + new String(child.getInputStream().readAllBytes()).replace('\n', ' ') + child.waitFor());
+    }
+
     public static void main(String[] arguments) throws Exception {
         suspended();
+        children();
         System.out.println(IntStream.range(0, 20).mapToObj(i -> new Point("n" + i, i * i)).filter(p -> p.value() % 2 == 0)
             .collect(Collectors.groupingBy(p -> p.value() % 3)));
         System.out.println(String.format("%5.2f %s %x %,d %-6s| %e", 3.14159, new Point("x", 3), 255, 1234567, "ab", 12345.678));
