@@ -32,6 +32,16 @@ int os_madvise(void *address, size_t size, int advice)
     return OS_CALL(madvise(address, size, advice));
 }
 
+int os_mremap_again(void *from, size_t size, void **ret_address)
+{
+    void *address = MAP_FAILED;
+    int r = OS_CALL((address = mremap(from, 0, size, MREMAP_MAYMOVE)) == MAP_FAILED ? -1 : 0);
+    if (r == 0) {
+        *ret_address = address;
+    }
+    return r;
+}
+
 int os_mremap_to(void *from, size_t size, void *to)
 {
     return OS_CALL(mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED ? -1

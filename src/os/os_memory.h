@@ -16,6 +16,8 @@ int os_mprotect(void *address, size_t size, int protection);
 int os_madvise(void *address, size_t size, int advice);
 /* Moves a mapping over what is at `to`, in one step. */
 int os_mremap_to(void *from, size_t size, void *to);
+/* A second mapping of the same memory, which is MAP_SHARED. */
+int os_mremap_again(void *from, size_t size, void **ret_address);
 
 /* Where the heap of brk(2) ends. */
 void *os_heap_end(void);

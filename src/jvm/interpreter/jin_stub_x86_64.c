@@ -21,7 +21,6 @@
 #include "jvm/classfile/jcf_flags.h"
 #include "jvm/interpreter/jin_priv.h"
 #include "jvm/runtime/jrt_symbol.h"
-#include "os/os_file.h"
 #include "os/os_memory.h"
 #include "x86/x86_emit.h"
 #include "x86/x86_ops.gen.h"
@@ -211,6 +210,7 @@ static void write_stub(struct x86_buffer *to, const struct shape *shape)
 
 /* ---- the area ---- */
 
+/* Two mappings of the same memory, of no file: RLIMIT_FSIZE limits a memfd too. */
 static bool map_area(void)
 {
     void *write_at = NULL;
@@ -218,17 +218,21 @@ static bool map_area(void)
     if (executable != NULL) {
         return true;
     }
-    st_auto(fd) int fd = os_memfd("jvm-stubs", MFD_CLOEXEC);
-    bool good = fd >= 0 && os_ftruncate(fd, AREA) >= 0 &&
-                os_mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, &write_at) >= 0 &&
-                os_mmap(NULL, AREA, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0, &run_at) >= 0;
-    if (good) {
+    int flags = MAP_SHARED | MAP_ANONYMOUS;
+    if (os_mmap(NULL, AREA, PROT_READ | PROT_WRITE, flags, -1, 0, &write_at) < 0) {
+        return false;
+    }
+    bool again = os_mremap_again(write_at, AREA, &run_at) >= 0;
+    if (again && os_mprotect(run_at, AREA, PROT_READ | PROT_EXEC) >= 0) {
         writable = write_at;
         executable = run_at;
-    } else if (write_at != NULL) {
-        (void)os_munmap(write_at, AREA);
+        return true;
     }
-    return good;
+    (void)os_munmap(write_at, AREA);
+    if (again) {
+        (void)os_munmap(run_at, AREA);
+    }
+    return false;
 }
 
 static struct entry *make(const struct shape *shape)

@@ -94,6 +94,15 @@ def hashes(folder, classes):
     return good
 
 
+def limited(folder, classes):
+    """A limit of files' size is none of the machine's own memory."""
+    results = []
+    for java in ([f"{JDK}/bin/java"], [f"{JDK}/bin/java", f"-XXaltjvm={folder}"]):
+        results.append(run(["sh", "-c", 'ulimit -f 100; exec "$@"', "sh", *java], ["Hello"], classes, sanitizer(folder)))
+    print("ok     limited" if results[0] == results[1] else f"FAILED limited\n  {results[1]!r}\n  HotSpot: {results[0]!r}")
+    return results[0] == results[1]
+
+
 def attach(folder, classes):
     """Tools that attach are told that they cannot, and the program goes on."""
     ours = run([f"{JDK}/bin/java", f"-XXaltjvm={folder}"], ["Ends", "attach"], classes, sanitizer(folder))
@@ -153,6 +162,7 @@ def main():
             failed += not ignored(folder, classes)
             failed += not hashes(folder, classes)
             failed += not attach(folder, classes)
+            failed += not limited(folder, classes)
             if not sanitizer(folder):  # which handles faults itself
                 failed += not crash(folder, classes)
             print("ok     embedded" if ours == expected else f"FAILED embedded\n  {ours!r}\n  HotSpot: {expected!r}")
