@@ -132,7 +132,7 @@ public class Basics {
 
     /** A child has the usual actions of signals. */
     static void children() throws Exception {
-        Process child = new ProcessBuilder("sh", "-c", "(yes; echo $? >&2) | head -n 1").redirectErrorStream(true).start();
+        Process child = new ProcessBuilder("sh", "-c", "(yes; echo $? >&2) | head -n 1 > /dev/null").redirectErrorStream(true).start();
         System.out.println("child: " + new String(child.getInputStream().readAllBytes()).replace('\n', ' ') + child.waitFor());
     }
 
