@@ -138,7 +138,8 @@ class Torturer:
             for end in ends:
                 os.close(end)
         case.output = open(paths[0], errors="replace").read()
-        return status, open(paths[1], errors="replace").read()
+        messages = open(paths[1], errors="replace").read()
+        return status, messages + case.output if status and case.says_on_output else messages
 
     def judge(self, case, number, status, text):
         calls, failed, name = self.plan.read()

@@ -22,6 +22,7 @@ class Case:
     max_lines = 2  # the error and its hint
     status = 0
     silent = False
+    says_on_output = False  # messages are looked for on standard output as well
     tty = False
     promise = None
     shows = None

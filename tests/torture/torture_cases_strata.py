@@ -131,8 +131,10 @@ class FileCase(StrataCase):
 
 
 class JavaCase(StrataCase):
-    """A Java program; a machine that cannot be made says so in the launcher's words."""
+    """A Java program; a machine that cannot be made says so in the launcher's words, or in its own on standard output, as
+    HotSpot does."""
     max_lines = 12
+    says_on_output = True
 
 
 class ImageCase(Case):

@@ -213,7 +213,9 @@ bool jrt_throw_stack_overflow(struct jrt_thread *thread)
 static struct job_object *ready_one(struct jrt_thread *thread, enum jrt_known_class which,
                                     const char *message)
 {
-    struct job_object *exception = jrt_new(thread, jrt_known.class[which]);
+    struct jrt_class *class = jrt_known.class[which];
+    /* Linked, for whoever catches it may call its methods. */
+    struct job_object *exception = jrt_link_class(thread, class) ? jrt_new(thread, class) : NULL;
     struct job_object *string = message && exception ? jrt_string_of(thread, message) : NULL;
     if (string) {
         jrt_set_ref(exception, JRT_AT(Throwable, detailMessage), string);
