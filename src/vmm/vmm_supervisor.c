@@ -16,12 +16,17 @@ struct vmm_supervisor {
     struct os_watch watch;
 };
 
-/* A message that does not fit is one that nobody waits for. */
+/* A message that does not fit is one that nobody waits for. What cannot be said otherwise, the end
+ * of the connection says: a supervisor that waits for the start gives it up. Any thread. */
 static void say(const struct vmm_supervisor *supervisor, const struct st_buf *record)
 {
-    if (st_buf_status(record) >= 0) {
-        (void)os_send(supervisor->watch.fd, record->data, record->length,
-                      MSG_DONTWAIT | MSG_NOSIGNAL);
+    int fd = supervisor->watch.fd;
+    ssize_t n = st_buf_status(record);
+    if (n >= 0) {
+        n = os_send(fd, record->data, record->length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    if (n < 0 && n != -ST_EAGAIN) {
+        (void)os_shutdown(fd, SHUT_RDWR);
     }
 }
 
