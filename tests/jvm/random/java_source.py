@@ -916,7 +916,9 @@ def build(texts, lab, sources, classes):
     # By half of them NullPointerExceptions know locals by their names.
     debug = ["-g"] if zlib.crc32(next(iter(texts)).encode()) % 2 else []
     javac = [f"{jvm_lab.JDK}/bin/javac", "-nowarn", "-Xlint:none", "-proc:none", "-encoding", "UTF-8", *debug]
-    done = subprocess.run([*javac, "-cp", lab.helpers, "-d", classes, *paths], capture_output=True, text=True)
+    # Where it crashes it leaves a file in the folder that it runs in.
+    done = subprocess.run([*javac, "-cp", os.path.abspath(lab.helpers), "-d", os.path.abspath(classes), *map(os.path.abspath, paths)],
+                          capture_output=True, text=True, cwd=classes)
     if done.returncode != 0:
         made = [name for name in texts if not name.startswith("r")]  # not by the reducer, which tries what cannot be
         if made:
