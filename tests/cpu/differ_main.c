@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "differ.h"
+#include "native_x86_64.h"
 #include "x86/x86_decode.h"
 
 struct options {
@@ -282,5 +283,5 @@ int main(int argc, char **argv)
         total += tried[i];
     }
     printf("%" PRIu64 " cases, %u rows failed\n", total, failed);
-    return failed != 0;
+    return native_status(failed != 0);
 }

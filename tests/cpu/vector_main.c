@@ -357,5 +357,5 @@ int main(int argc, char **argv)
     }
     vector_soft_end();
     free(counts);
-    return status;
+    return native_status(status != 0);
 }

@@ -301,5 +301,5 @@ int main(int argc, char **argv)
     printf("%" PRIu64 " run, %" PRIu64 " beyond our opcodes, %" PRIu64
            " differ for a listed reason, %" PRIu64 " for none\n",
            tried, beyond, listed, wrong);
-    return wrong != 0;
+    return native_status(wrong != 0);
 }
