@@ -64,16 +64,13 @@ static bool run_initializer(struct jrt_thread *thread, const struct jrt_class *c
 }
 
 /* Gives an error the trace that `thrown` says it has, which its maker may have set; where it throws
- * instead, and while the machine starts, the error's own stays. */
+ * instead, the error's own stays. */
 static void take_trace(struct jrt_thread *thread, struct job_object *error,
                        struct job_object *thrown)
 {
     union jrt_slot trace = {.word = 0};
-    struct jrt_method *getter = jrt_known.method[JRT_METHOD_getStackTrace];
-    if (getter == NULL) {
-        return;
-    }
-    struct jrt_method *method = jrt_virtual_method(jrt_class_of(thrown), getter);
+    struct jrt_method *method =
+        jrt_virtual_method(jrt_class_of(thrown), jrt_known.method[JRT_METHOD_getStackTrace]);
     if (jrt_call(thread, method, &trace, thrown)) {
         jrt_set_ref(error, JRT_AT(Throwable, stackTrace), job_from_ref(trace.ref));
         jrt_set_ref(error, JRT_AT(Throwable, backtrace), NULL);
